@@ -1,0 +1,1 @@
+"""Dialogue: all behaviour, pure."""

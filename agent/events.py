@@ -1,0 +1,425 @@
+"""The vocabulary of behaviour: what can happen (events) and what can be done about it (commands).
+
+Rules:
+- Everything here is a frozen value. Nothing here does anything.
+- Time is an argument: each event carries the `Instant` at which it entered the inbox. Fields named `audio_at` are
+  seconds on the monotonic clock at which the sound itself was in the air, told by ALSA's time stamps and delays, not by
+  when Python looked.
+- A turn runs from a wake (or a command) to the drained reply and has a number that only grows. Events of an older turn
+  are stale and are dropped by `agent.dialogue.step`; workers compare a command's turn with the newest they know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+Turn = int
+Part = Literal["mic", "speaker", "wake", "asr", "llm", "tts", "mqtt", "disk"]
+Status = Literal["ok", "loading", "degraded", "failed"]
+Phase = Literal["idle", "listening", "thinking", "speaking"]
+Outcome = Literal["answered", "interrupted", "silence", "failed"]
+EarconName = Literal["wake", "done", "error", "muted", "thinking"]
+Cause = Literal["silence", "no_speech", "too_long"]
+
+
+@dataclass(frozen=True, slots=True)
+class Instant:
+    """One moment on both clocks: `mono` in seconds (time.monotonic) for intervals, `wall` (aware) for people."""
+
+    mono: float
+    wall: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a sentence asks for, when it is a local command: `name` such as "time", `slots` such as {"percent": 30}."""
+
+    name: str
+    slots: Mapping[str, str | int] = field(default_factory=dict)
+
+
+# ---------------------------------------------------------------- events: hearing
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """A wake word was heard. `audio_at`: last frame of the scoring hop, seconds on the monotonic clock."""
+
+    at: Instant
+    word: str
+    score: float
+    audio_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    """In a listening turn the user began to speak (voice after the wake word)."""
+
+    at: Instant
+    turn: Turn
+    audio_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Partial:
+    """What the recogniser believes so far; replaces the previous partial."""
+
+    at: Instant
+    turn: Turn
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """The utterance is over. `audio_at`: the last frame with speech (of the wake word, where nothing was said)."""
+
+    at: Instant
+    turn: Turn
+    audio_at: float
+    cause: Cause
+
+
+@dataclass(frozen=True, slots=True)
+class Final:
+    """What was said; "" if nothing intelligible. `intent` is attached by the inbox driver."""
+
+    at: Instant
+    turn: Turn
+    text: str
+    intent: Intent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AsrFailed:
+    at: Instant
+    turn: Turn
+    reason: str
+
+
+# ---------------------------------------------------------------- events: thinking
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDelta:
+    """Text of the reply, as the LLM wrote it, in any slicing."""
+
+    at: Instant
+    turn: Turn
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDone:
+    at: Instant
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class LlmFailed:
+    """No profile could answer (or the one that had begun broke off).
+
+    `code` is one of none_configured, unreachable, auth, rate_limited, server_error, timeout, bad_reply, cut_off.
+    """
+
+    at: Instant
+    turn: Turn
+    code: str
+    detail: str = ""
+
+
+# ---------------------------------------------------------------- events: speaking
+
+
+@dataclass(frozen=True, slots=True)
+class ClauseReady:
+    """The first speakable clause of a reply went to the TTS engine."""
+
+    at: Instant
+    turn: Turn
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TtsFirst:
+    """The TTS engine delivered the first samples of a reply."""
+
+    at: Instant
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Audible:
+    """The first frame of the reply is in the air. `audio_at` includes the device delay."""
+
+    at: Instant
+    turn: Turn
+    audio_at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechDone:
+    """Everything said in this turn has been heard or was dropped. `heard`: the clauses really heard, joined."""
+
+    at: Instant
+    turn: Turn
+    heard: str
+    cut: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechFailed:
+    """The reply could not be spoken (TTS or speaker); the text is still published."""
+
+    at: Instant
+    turn: Turn
+    reason: str
+
+
+# ---------------------------------------------------------------- events: health, requests, time
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """A part changed its health. `reason` is short, for people, without secrets; "" when ok."""
+
+    at: Instant
+    part: Part
+    status: Status
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ListenRequest:
+    """Listen as if the wake word had been said."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequest:
+    """End the current turn, be silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class SayRequest:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskRequest:
+    """As if the user had said `text`; `intent` is attached by the inbox driver."""
+
+    text: str
+    intent: Intent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MuteRequest:
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeRequest:
+    percent: int
+
+
+Request = ListenRequest | StopRequest | SayRequest | AskRequest | MuteRequest | VolumeRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Requested:
+    """A command from outside (MQTT, the command line). `id` is the sender's, echoed in the result."""
+
+    at: Instant
+    request: Request
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadlinePassed:
+    """The driver's clock reached `deadline(state)`."""
+
+    at: Instant
+
+
+Event = (
+    Wake
+    | SpeechStarted
+    | Partial
+    | Endpoint
+    | Final
+    | AsrFailed
+    | ReplyDelta
+    | ReplyDone
+    | LlmFailed
+    | ClauseReady
+    | TtsFirst
+    | Audible
+    | SpeechDone
+    | SpeechFailed
+    | Health
+    | Requested
+    | DeadlinePassed
+)
+
+# ---------------------------------------------------------------- commands
+
+
+@dataclass(frozen=True, slots=True)
+class StartListening:
+    """Feed the recogniser from `since` (monotonic seconds; None = from now) for this turn.
+
+    With `since`, the ear replays its preroll from 200 ms before it and drops words that ended before the wake word did.
+    """
+
+    turn: Turn
+    since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopListening:
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One past turn of the conversation: what was asked, and as much of the answer as was really heard."""
+
+    asked: str
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskLlm:
+    turn: Turn
+    text: str
+    history: tuple[Exchange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CancelLlm:
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Text to speak in this turn, appended to what came before; `last` closes the reply (text may then be "")."""
+
+    turn: Turn
+    text: str
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """Silence at once everything of this turn and of older ones."""
+
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Earcon:
+    """A short sound. It belongs to no reply: it is neither waited for nor part of what was heard."""
+
+    turn: Turn
+    name: EarconName
+
+
+@dataclass(frozen=True, slots=True)
+class SetVolume:
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetMute:
+    """Close or open the hard gate in front of the wake word."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShowState:
+    phase: Phase
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class ShowTranscript:
+    turn: Turn
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShowReply:
+    """The reply of a finished turn: the whole text, and as much of it as was heard."""
+
+    turn: Turn
+    text: str
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowEvent:
+    """A momentary fact for automations: `type` is the last level of the topic `event/<type>`."""
+
+    type: str
+    turn: Turn | None = None
+    data: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ShowHealth:
+    part: Part
+    status: Status
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSetting:
+    name: str
+    value: str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result of a request that carried an id."""
+
+    id: str
+    ok: bool
+    code: str = ""
+    message: str = ""
+    data: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """A turn is over; the receipt is made from it and from the events the driver saw."""
+
+    turn: Turn
+    outcome: Outcome
+    transcript: str
+    reply: str
+
+
+Command = (
+    StartListening
+    | StopListening
+    | AskLlm
+    | CancelLlm
+    | Speak
+    | Hush
+    | Earcon
+    | SetVolume
+    | SetMute
+    | ShowState
+    | ShowTranscript
+    | ShowReply
+    | ShowEvent
+    | ShowHealth
+    | ShowSetting
+    | Answer
+    | TurnEnded
+)

@@ -1,0 +1,1 @@
+"""MQTT: the agent as a device of the home."""

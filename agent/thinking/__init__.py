@@ -1,0 +1,1 @@
+"""Thinking: local intents and language models."""
