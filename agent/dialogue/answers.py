@@ -1,0 +1,48 @@
+"""Local answers: what an intent does and says, with no network and no language model."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from agent.dialogue.phrases import phrase, spoken_date, spoken_time
+from agent.dialogue.replies import end, fail, speak
+from agent.dialogue.settings import set_mute, set_volume
+from agent.dialogue.state import State, Step
+from agent.events import Earcon, Intent
+
+VOLUME_STEP = 10
+
+
+def answer(state: State, now: float, wall: datetime, intent: Intent) -> Step:
+    """Carry out a local intent in the current turn. One this version does not know fails aloud."""
+    language = state.rules.language
+    match intent.name:
+        case "time":
+            return speak(state, now, phrase(language, "time", time=spoken_time(language, wall)))
+        case "date":
+            return speak(state, now, phrase(language, "date", date=spoken_date(language, wall)))
+        case "repeat":
+            return speak(state, now, state.last_reply or phrase(language, "nothing_to_repeat"))
+        case "stop":
+            ended, commands = end(state, now, "answered", "")
+            return ended, (Earcon(state.turn, "done"), *commands)
+        case "volume_set" | "volume_up" | "volume_down":
+            changed, commands = set_volume(state, _percent(state, intent))
+            spoken, speaking = speak(changed, now, phrase(language, "volume", percent=changed.volume))
+            return spoken, (*commands, *speaking)
+        case "mute":
+            muted, commands = set_mute(state, on=True)
+            spoken, speaking = speak(muted, now, phrase(language, "muted"))
+            return spoken, (*commands, *speaking)
+        case unknown:
+            return fail(state, now, "failed", f"no answer to the intent {unknown}")
+
+
+def _percent(state: State, intent: Intent) -> int:
+    match intent.name:
+        case "volume_up":
+            return state.volume + VOLUME_STEP
+        case "volume_down":
+            return state.volume - VOLUME_STEP
+        case _:
+            return int(intent.slots.get("percent", state.volume))

@@ -1,0 +1,55 @@
+"""Time-outs: when the next one is due, and what happens then. From every state they lead to idle."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from agent.dialogue.replies import close, end, fail, silence
+from agent.dialogue.state import Idle, Listening, Speaking, State, Step, Thinking, Transcribing, enter
+from agent.events import Earcon, ShowEvent
+
+
+def deadline(state: State) -> float | None:
+    """Monotonic seconds at which `DeadlinePassed` is due; None where nothing is waited for."""
+    due = [] if state.closing is None else [state.closing.until]
+    match state.activity:
+        case Idle():
+            pass
+        case Listening(until=until, chime_at=soon) | Thinking(until=until, sound_at=soon):
+            due += [until] if soon is None else [until, soon]
+        case Transcribing(until=until) | Speaking(until=until):
+            due.append(until)
+        case unknown:
+            assert_never(unknown)
+    return min(due, default=None)
+
+
+def passed(state: State, now: float) -> Step:
+    """Act on whatever is due at `now`."""
+    closing: Step = (state, ())
+    if state.closing is not None and state.closing.until <= now:
+        closing = close(state, now)
+    state, commands = closing
+    acted, acting = _activity(state, now)
+    return acted, (*commands, *acting)
+
+
+def _activity(state: State, now: float) -> Step:
+    match state.activity:
+        case Listening(until=until) | Transcribing(until=until) if until <= now:
+            failed, commands = fail(state, now, "asr_failed", "no result in time")
+            return failed, (*silence(state), *commands)
+        case Thinking(until=until) if until <= now:
+            failed, commands = fail(state, now, "timeout", "no answer in time")
+            return failed, (*silence(state), *commands)
+        case Speaking(until=until) if until <= now:
+            ended, commands = end(state, now, "failed", "")
+            error = ShowEvent("error", state.turn, {"code": "speech_failed", "message": "not spoken in time"})
+            return ended, (*silence(state), error, *commands)
+        case Listening(chime_at=float(soon)) as listening if soon <= now:
+            return enter(state, replace(listening, chime_at=None)), (Earcon(state.turn, "wake"),)
+        case Thinking(sound_at=float(soon)) as thinking if soon <= now:
+            return enter(state, replace(thinking, sound_at=None)), (Earcon(state.turn, "thinking"),)
+        case _:
+            return state, ()

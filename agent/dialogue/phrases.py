@@ -1,0 +1,98 @@
+"""What the agent says by itself, by language; a language without an entry speaks English.
+
+Keys that name a failure of the LLM are the codes of `agent.events.LlmFailed`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from types import MappingProxyType
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date, format_time
+
+_EN = {
+    "time": "It's {time}.",
+    "date": "It's {date}.",
+    "nothing_to_repeat": "I haven't said anything yet.",
+    "volume": "Volume {percent} percent.",
+    "muted": "Microphone off.",
+    "none_configured": "I can't answer that, because no language model is configured.",
+    "unreachable": "Sorry, I can't reach the language model right now.",
+    "auth": "Sorry, the language model refused my key.",
+    "rate_limited": "Sorry, the language model is too busy right now.",
+    "server_error": "Sorry, the language model has a problem right now.",
+    "timeout": "Sorry, the language model takes too long.",
+    "bad_reply": "Sorry, I got an answer I could not understand.",
+    "cut_off": "Sorry, the answer broke off there.",
+    "asr_failed": "Sorry, speech recognition isn't working right now.",
+    "mic_lost": "Sorry, I lost the microphone.",
+    "failed": "Sorry, something went wrong.",
+}
+
+_DE = {
+    "time": "Es ist {time} Uhr.",
+    "date": "Heute ist {date}.",
+    "nothing_to_repeat": "Ich habe noch nichts gesagt.",
+    "volume": "Lautstärke {percent} Prozent.",
+    "muted": "Mikrofon aus.",
+    "none_configured": "Das kann ich nicht beantworten, es ist kein Sprachmodell eingerichtet.",
+    "unreachable": "Entschuldigung, ich erreiche das Sprachmodell gerade nicht.",
+    "auth": "Entschuldigung, das Sprachmodell lehnt meinen Schlüssel ab.",
+    "rate_limited": "Entschuldigung, das Sprachmodell ist gerade überlastet.",
+    "server_error": "Entschuldigung, das Sprachmodell hat gerade ein Problem.",
+    "timeout": "Entschuldigung, das Sprachmodell braucht zu lange.",
+    "bad_reply": "Entschuldigung, die Antwort war nicht zu verstehen.",
+    "cut_off": "Entschuldigung, hier brach die Antwort ab.",
+    "asr_failed": "Entschuldigung, die Spracherkennung geht gerade nicht.",
+    "mic_lost": "Entschuldigung, das Mikrofon ist weg.",
+    "failed": "Entschuldigung, da ging etwas schief.",
+}
+
+_KO = {
+    "time": "지금은 {time}입니다.",
+    "date": "오늘은 {date}입니다.",
+    "nothing_to_repeat": "아직 아무 말도 하지 않았습니다.",
+    "volume": "음량 {percent} 퍼센트.",
+    "muted": "마이크를 껐습니다.",
+    "none_configured": "언어 모델이 설정되지 않아 대답할 수 없습니다.",
+    "unreachable": "죄송합니다. 지금은 언어 모델에 연결할 수 없습니다.",
+    "timeout": "죄송합니다. 언어 모델이 너무 오래 걸립니다.",
+    "cut_off": "죄송합니다. 대답이 끊어졌습니다.",
+    "asr_failed": "죄송합니다. 지금은 음성 인식이 되지 않습니다.",
+    "mic_lost": "죄송합니다. 마이크를 찾을 수 없습니다.",
+    "failed": "죄송합니다. 문제가 생겼습니다.",
+}
+
+_PHRASES: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _EN, "de": _DE, "ko": _KO})
+
+
+def phrase(language: str, key: str, **values: str | int) -> str:
+    """The sentence for `key`; an unknown key is "failed", so that a new failure is never silence."""
+    for table in (_PHRASES.get(language[:2], _EN), _EN):
+        if key in table:
+            return table[key].format(**values)
+    return phrase(language, "failed")
+
+
+def spoken_time(language: str, moment: datetime) -> str:
+    """Hour and minute as CLDR writes them for the language, such as "3:45 PM" or "15:45"."""
+    return _plain(format_time(moment.replace(tzinfo=None), "short", locale=_locale(language)))
+
+
+def spoken_date(language: str, moment: datetime) -> str:
+    """Week day, day and month as CLDR writes them, such as "Monday, November 23, 2026"."""
+    return _plain(format_date(moment.date(), "full", locale=_locale(language)))
+
+
+def _locale(language: str) -> Locale:
+    try:
+        return Locale.parse(language, sep="-")
+    except (UnknownLocaleError, ValueError):
+        return Locale("en")
+
+
+def _plain(text: str) -> str:
+    """CLDR joins with no-break spaces, which a voice may stumble over."""
+    return " ".join(text.split())

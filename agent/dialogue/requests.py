@@ -1,0 +1,90 @@
+"""Commands from outside: MQTT and the command line. Each with an id is answered once, when its work is done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import assert_never
+
+from agent.dialogue.replies import begin, leave, speak
+from agent.dialogue.settings import set_mute, set_volume
+from agent.dialogue.state import Idle, PendingSay, State, Step
+from agent.dialogue.turn import ask, listen
+from agent.events import (
+    Answer,
+    AskRequest,
+    Command,
+    Earcon,
+    ListenRequest,
+    MuteRequest,
+    Requested,
+    SayRequest,
+    ShowTranscript,
+    StopRequest,
+    VolumeRequest,
+)
+
+
+def requested(state: State, event: Requested) -> Step:
+    """Do what was asked for; `say` waits for the turn that is going on, everything else acts at once."""
+    now = event.at.mono
+    match event.request:
+        case ListenRequest():
+            return _listen(state, now, event.id)
+        case StopRequest():
+            stopped, commands = leave(replace(state, pending=()), now)
+            unsaid = [_refused(say.request, "stopped", "stopped before it was said") for say in state.pending]
+            return stopped, (*commands, *(c for refusal in unsaid for c in refusal), *_done(event.id))
+        case SayRequest(text=text):
+            return _say(state, now, text, event.id)
+        case AskRequest(text=text, intent=intent):
+            left, leaving = leave(state, now)
+            begun = begin(left, event.id, asked=text)
+            asked, asking = ask(begun, now, event.at.wall, text, intent)
+            return asked, (*leaving, ShowTranscript(begun.turn, text, final=True), *asking)
+        case MuteRequest(on=on):
+            return _mute(state, now, on, event.id)
+        case VolumeRequest(percent=percent):
+            changed, commands = set_volume(state, percent)
+            return changed, (*commands, *_done(event.id))
+        case unknown:
+            assert_never(unknown)
+
+
+def say_next(state: State, now: float) -> Step:
+    """When nothing goes on, say what waits longest."""
+    if not state.pending or not isinstance(state.activity, Idle):
+        return state, ()
+    first, *rest = state.pending
+    return speak(begin(replace(state, pending=tuple(rest)), first.request, from_user=False), now, first.text)
+
+
+def _listen(state: State, now: float, request: str | None) -> Step:
+    if state.muted:
+        return state, _refused(request, "muted", 'the microphone is off; send {"on": false} to cmd/mute first')
+    mic = state.health.get("mic")
+    if mic is not None and mic.status == "failed":
+        return state, _refused(request, "no_microphone", mic.reason)
+    left, leaving = leave(state, now)
+    listening, commands = listen(left, now, since=None, chime_at=now, request=request)
+    return listening, (*leaving, *commands)
+
+
+def _say(state: State, now: float, text: str, request: str | None) -> Step:
+    if len(state.pending) >= state.rules.pending_says:
+        return state, _refused(request, "queue_full", f"{len(state.pending)} announcements wait already")
+    return say_next(replace(state, pending=(*state.pending, PendingSay(text, request))), now)
+
+
+def _mute(state: State, now: float, on: bool, request: str | None) -> Step:
+    muted, commands = set_mute(state, on)
+    left, leaving = leave(muted, now) if on else (muted, ())
+    sound: tuple[Command, ...] = (Earcon(left.turn, "muted"),) if on and not state.muted else ()
+    return left, (*leaving, *commands, *sound, *_done(request))
+
+
+def _done(request: str | None) -> tuple[Command, ...]:
+    return () if request is None else (Answer(request, ok=True),)
+
+
+def _refused(request: str | None, code: str, message: str) -> tuple[Command, ...]:
+    return () if request is None else (Answer(request, False, code, message),)

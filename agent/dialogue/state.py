@@ -1,0 +1,152 @@
+"""What the dialogue knows: one frozen value.
+
+A turn is in exactly one activity. The activities are the states of the machine in `docs/design.md`:
+
+    Idle ─wake, listen─▶ Listening ─endpoint─▶ Transcribing ─final─▶ Thinking ─first delta─▶ Speaking ─heard─▶ Idle
+
+A local intent goes from Transcribing straight to Speaking. A wake goes from anywhere to Listening, in a new turn. Every
+activity but Idle has an `until`: the moment at which the dialogue gives up waiting, whatever the workers do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from types import MappingProxyType
+
+from agent.events import Command, Exchange, Outcome, Part, Phase, Status, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The settings that shape behaviour; seconds, unless the name says otherwise."""
+
+    language: str = "en"
+    chime_after: float = 0.3
+    listening_limit: float = 22.0
+    final_limit: float = 3.0
+    loading_limit: float = 5.0
+    thinking_sound_after: float = 2.0
+    thinking_limit: float = 75.0
+    speaking_grace: float = 10.0
+    speaking_per_character: float = 0.12
+    closing_limit: float = 1.0
+    stale_wake: float = 1.0
+    history_turns: int = 6
+    history_for: float = 300.0
+    pending_says: int = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Idle:
+    """Nothing goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The ear feeds the recogniser. `chime_at`: when to acknowledge the wake, unless the user speaks on at once."""
+
+    until: float
+    chime_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Transcribing:
+    """The utterance is over, the final text is due."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Thinking:
+    """The LLM has been asked and has not begun to answer."""
+
+    until: float
+    sound_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Speaking:
+    """The reply is being spoken; `complete` once its last word has been handed to the mouth."""
+
+    until: float
+    complete: bool
+    outcome: Outcome = "answered"
+
+
+Activity = Idle | Listening | Transcribing | Thinking | Speaking
+
+PHASE: Mapping[type[Activity], Phase] = MappingProxyType(
+    {Idle: "idle", Listening: "listening", Transcribing: "thinking", Thinking: "thinking", Speaking: "speaking"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Talk:
+    """The texts of one turn. `request`: the id of the command that began it, if it wants an answer."""
+
+    turn: Turn = 0
+    asked: str = ""
+    reply: str = ""
+    request: str | None = None
+    from_user: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Closing:
+    """An interrupted turn whose mouth has been hushed and has yet to tell what was heard."""
+
+    talk: Talk
+    until: float
+    outcome: Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class PendingSay:
+    """An announcement that waits for the current turn to end."""
+
+    text: str
+    request: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    exchange: Exchange
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class PartHealth:
+    status: Status
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    rules: Rules = Rules()
+    activity: Activity = Idle()
+    talk: Talk = Talk()
+    closing: Closing | None = None
+    pending: tuple[PendingSay, ...] = ()
+    history: tuple[Remembered, ...] = ()
+    last_reply: str = ""
+    volume: int = 70
+    muted: bool = False
+    health: Mapping[Part, PartHealth] = field(default_factory=dict)
+
+    @property
+    def turn(self) -> Turn:
+        return self.talk.turn
+
+    @property
+    def phase(self) -> Phase:
+        return PHASE[type(self.activity)]
+
+
+Step = tuple[State, tuple[Command, ...]]
+
+
+def enter(state: State, activity: Activity) -> State:
+    return replace(state, activity=activity)

@@ -1,0 +1,83 @@
+"""The whole behaviour: `step(state, event) -> (state, commands)`, pure.
+
+No clock, no thread, no I/O: what happens is decided by the state and the event alone. The daemon and the tests are two
+drivers of the same function.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from agent.dialogue.deadlines import deadline, passed
+from agent.dialogue.health import health
+from agent.dialogue.replies import close
+from agent.dialogue.requests import requested, say_next
+from agent.dialogue.state import State, Step
+from agent.dialogue.turn import hearing, replying, speaking, woken
+from agent.events import (
+    AsrFailed,
+    Audible,
+    ClauseReady,
+    DeadlinePassed,
+    Endpoint,
+    Event,
+    Final,
+    Health,
+    LlmFailed,
+    Partial,
+    ReplyDelta,
+    ReplyDone,
+    Requested,
+    ShowState,
+    SpeechDone,
+    SpeechFailed,
+    SpeechStarted,
+    TtsFirst,
+    Wake,
+)
+
+__all__ = ["deadline", "step"]
+
+TurnEvent = (
+    SpeechStarted | Partial | Endpoint | Final | AsrFailed | ReplyDelta | ReplyDone | LlmFailed
+    | SpeechDone | SpeechFailed | ClauseReady | TtsFirst | Audible
+)  # fmt: skip
+
+
+def step(state: State, event: Event) -> Step:
+    """The next state, and what has to be done. Stale events change nothing."""
+    after, commands = _react(state, event)
+    after, saying = say_next(after, event.at.mono)
+    shown = () if (after.phase, after.turn) == (state.phase, state.turn) else (ShowState(after.phase, after.turn),)
+    return after, (*commands, *saying, *shown)
+
+
+def _react(state: State, event: Event) -> Step:
+    match event:
+        case Wake():
+            return woken(state, event)
+        case Requested():
+            return requested(state, event)
+        case Health():
+            return health(state, event)
+        case DeadlinePassed():
+            return passed(state, event.at.mono)
+        case SpeechDone(turn=turn) if state.closing is not None and turn == state.closing.talk.turn:
+            return close(state, event.at.mono, event.heard)
+        case _:
+            return _in_turn(state, event) if event.turn == state.turn else (state, ())
+
+
+def _in_turn(state: State, event: TurnEvent) -> Step:
+    match event:
+        case SpeechStarted() | Partial() | Endpoint() | Final() | AsrFailed():
+            return hearing(state, event)
+        case ReplyDelta() | ReplyDone() | LlmFailed():
+            return replying(state, event)
+        case SpeechDone() | SpeechFailed():
+            return speaking(state, event)
+        case ClauseReady() | TtsFirst() | Audible():
+            # Measures for the receipt; they change no behaviour.
+            return state, ()
+        case unknown:
+            assert_never(unknown)

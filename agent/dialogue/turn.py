@@ -1,0 +1,142 @@
+"""The course of one turn: listening, transcribing, thinking, speaking."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime
+
+from agent.dialogue.answers import answer
+from agent.dialogue.phrases import phrase
+from agent.dialogue.replies import begin, end, fail, leave, silence, speak, speaking_until
+from agent.dialogue.state import Listening, Speaking, State, Step, Thinking, Transcribing, enter
+from agent.events import (
+    AskLlm,
+    AsrFailed,
+    Command,
+    Earcon,
+    Endpoint,
+    Exchange,
+    Final,
+    Intent,
+    LlmFailed,
+    Partial,
+    ReplyDelta,
+    ReplyDone,
+    ShowEvent,
+    ShowTranscript,
+    Speak,
+    SpeechDone,
+    SpeechFailed,
+    SpeechStarted,
+    StartListening,
+    Wake,
+)
+
+
+def woken(state: State, event: Wake) -> Step:
+    """A wake word begins a new turn, whatever goes on; one that is too old is ignored."""
+    now = event.at.mono
+    if state.muted or now - event.audio_at > state.rules.stale_wake:
+        return state, ()
+    left, leaving = leave(state, now)
+    listening, commands = listen(left, now, since=event.audio_at, chime_at=event.audio_at + state.rules.chime_after)
+    wake = ShowEvent("wake", listening.turn, {"word": event.word, "score": round(event.score, 3)})
+    bargein: tuple[Command, ...] = ()
+    if isinstance(state.activity, Speaking):
+        bargein = (ShowEvent("bargein", state.turn, {"word": event.word}),)
+    return listening, (*leaving, wake, *bargein, *commands)
+
+
+def listen(state: State, now: float, since: float | None, chime_at: float, request: str | None = None) -> Step:
+    """Open the ear for a new turn."""
+    state = begin(state, request)
+    loading = "asr" in state.health and state.health["asr"].status == "loading"
+    limit = state.rules.listening_limit + (state.rules.loading_limit if loading else 0.0)
+    sound: tuple[Command, ...] = (Earcon(state.turn, "thinking"),) if loading else ()
+    listening = enter(state, Listening(now + limit, chime_at=None if loading else chime_at))
+    return listening, (StartListening(state.turn, since), *sound)
+
+
+def hearing(state: State, event: SpeechStarted | Partial | Endpoint | Final | AsrFailed) -> Step:
+    """What the ear tells of the current turn. Out of place (already transcribed, say), it is ignored."""
+    now = event.at.mono
+    match (state.activity, event):
+        case (Listening() as listening, SpeechStarted()):
+            # Whoever speaks on at once needs no acknowledgement, which would only be recorded as "uh".
+            return enter(state, replace(listening, chime_at=None)), ()
+        case (Listening() as listening, Partial(text=text)):
+            return enter(state, replace(listening, chime_at=None)), (ShowTranscript(state.turn, text, final=False),)
+        case (Transcribing(), Partial(text=text)):
+            return state, (ShowTranscript(state.turn, text, final=False),)
+        case (Listening(), Endpoint(cause="no_speech")):
+            ended, commands = end(state, now, "silence", "")
+            return ended, (Earcon(state.turn, "done"), *commands)
+        case (Listening(), Endpoint()):
+            loading = "asr" in state.health and state.health["asr"].status == "loading"
+            limit = state.rules.final_limit + (state.rules.loading_limit if loading else 0.0)
+            return enter(state, Transcribing(now + limit)), ()
+        case (Listening() | Transcribing(), Final(text=text, intent=intent)):
+            return _understood(state, now, event.at.wall, text, intent)
+        case (Listening() | Transcribing(), AsrFailed(reason=reason)):
+            return fail(state, now, "asr_failed", reason)
+        case _:
+            return state, ()
+
+
+def _understood(state: State, now: float, wall: datetime, text: str, intent: Intent | None) -> Step:
+    if not text.strip():
+        ended, commands = end(state, now, "silence", "")
+        return ended, (Earcon(state.turn, "done"), *commands)
+    asked, commands = ask(replace(state, talk=replace(state.talk, asked=text)), now, wall, text, intent)
+    return asked, (ShowTranscript(state.turn, text, final=True), *commands)
+
+
+def ask(state: State, now: float, wall: datetime, text: str, intent: Intent | None) -> Step:
+    """Answer a sentence of the current turn: here, where it is a local command, else by the LLM."""
+    if intent is not None:
+        answered, commands = answer(state, now, wall, intent)
+        return answered, (ShowEvent("intent", state.turn, {"name": intent.name, **intent.slots}), *commands)
+    fresh = tuple(past for past in state.history if now - past.at <= state.rules.history_for)
+    history: tuple[Exchange, ...] = tuple(past.exchange for past in fresh)
+    thinking = Thinking(now + state.rules.thinking_limit, sound_at=now + state.rules.thinking_sound_after)
+    return replace(state, activity=thinking, history=fresh), (AskLlm(state.turn, text, history),)
+
+
+def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed) -> Step:
+    """What the LLM tells of the current turn."""
+    now = event.at.mono
+    match (state.activity, event):
+        case (Thinking() | Speaking(complete=False), ReplyDelta(text=text)):
+            return _write(state, now, text)
+        case (Thinking(), ReplyDone()):
+            return fail(state, now, "bad_reply", "the language model sent an empty answer")
+        case (Speaking(complete=False), ReplyDone()):
+            done = Speaking(speaking_until(state, now, state.talk.reply), complete=True)
+            return enter(state, done), (Speak(state.turn, "", last=True),)
+        case (Thinking(), LlmFailed(code=code, detail=detail)):
+            return fail(state, now, code, detail)
+        case (Speaking(complete=False), LlmFailed(code=code, detail=detail)):
+            spoken, commands = speak(state, now, " " + phrase(state.rules.language, "cut_off"), outcome="failed")
+            return spoken, (ShowEvent("error", state.turn, {"code": code, "message": detail}), *commands)
+        case _:
+            return state, ()
+
+
+def _write(state: State, now: float, text: str) -> Step:
+    talk = replace(state.talk, reply=state.talk.reply + text)
+    speaking = Speaking(speaking_until(state, now, talk.reply) + state.rules.thinking_limit, complete=False)
+    return replace(state, talk=talk, activity=speaking), (Speak(state.turn, text),)
+
+
+def speaking(state: State, event: SpeechDone | SpeechFailed) -> Step:
+    """What the mouth tells: of the current turn, or of the interrupted one that is closing."""
+    now = event.at.mono
+    match (state.activity, event):
+        case (Speaking(outcome=outcome), SpeechDone(heard=heard, cut=cut)):
+            return end(state, now, "interrupted" if cut else outcome, heard)
+        case (Speaking(), SpeechFailed(reason=reason)):
+            ended, commands = end(state, now, "failed", "")
+            error = ShowEvent("error", state.turn, {"code": "speech_failed", "message": reason})
+            return ended, (error, *silence(state), *commands)
+        case _:
+            return state, ()
