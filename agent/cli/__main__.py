@@ -1,0 +1,93 @@
+"""`voice-agent COMMAND`: finds the command, imports only what it needs, turns errors into a sentence and an exit code.
+
+Exit codes: 0 done, 2 usage, 75 temporary (try again), 78 bad configuration or model, 70 internal error, 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+import traceback
+from collections.abc import Sequence
+from importlib.metadata import version
+
+COMMANDS = {
+    "run": "run the agent",
+    "demo": "see the whole job done on this machine, without a sound card",
+    "check": "check the configuration and its models, and name every error at once",
+    "config": "print the effective configuration, or an example",
+    "devices": "list microphones and speakers",
+    "say": "speak a text",
+    "listen": "print what the recogniser hears",
+    "timeline": "draw where the time of a turn went",
+    "models": "list, install and verify models",
+    "bench": "measure",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in words[:1]
+    try:
+        return _run(words[1:] if debug else words)
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or the interpreter complains at exit (docs: library/signal)
+        return 0
+    except Exception as error:  # noqa: BLE001 - the outermost frame: whatever it is becomes an exit code
+        if debug:
+            traceback.print_exc()
+        code, text = _explain(error)
+        print(f"voice-agent: {text}", file=sys.stderr)
+        return code
+
+
+def _run(words: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        "voice-agent",
+        description="A private voice agent.",
+        usage="voice-agent [--debug] COMMAND …",
+        epilog="voice-agent COMMAND --help tells more.",
+    )
+    parser.add_argument("--version", action="version", version=f"voice-agent {version('voice-agent')}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error; comes first")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    chosen = next((word for word in words if word in COMMANDS), "")
+    for name, purpose in COMMANDS.items():
+        command = commands.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
+        if name == chosen:
+            importlib.import_module(f"agent.cli.{name}").configure(command)
+    try:
+        args = parser.parse_args(words)
+    except SystemExit as leave:
+        return int(leave.code or 0)
+    code: int = importlib.import_module(f"agent.cli.{chosen}").run(args)
+    return code
+
+
+def _explain(error: Exception) -> tuple[int, str]:
+    """(exit code, the sentence for the person)."""
+    from agent.cli.fetch import FetchFailed, WrongFile
+    from agent.cli.install import Busy
+    from agent.cli.output import UsageError
+    from agent.cli.unpack import BadArchive
+    from agent.credentials import CredentialError
+    from agent.models import ModelDamaged, ModelMissing
+
+    match error:
+        case UsageError():
+            return 2, str(error)
+        case ModelMissing() | ModelDamaged() | WrongFile() | BadArchive() | CredentialError():
+            return 78, str(error)
+        case FetchFailed() | Busy() | OSError():
+            return 75, str(error)
+        case _:
+            return 70, f"internal error: {type(error).__name__}: {error} (voice-agent --debug … shows where)"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,102 @@
+"""Secrets: read by name from where the system keeps them, never from the configuration or the environment.
+
+In this order: `$CREDENTIALS_DIRECTORY/NAME` (systemd's LoadCredential), `/etc/voice-agent/credentials/NAME`,
+`$XDG_CONFIG_HOME/voice-agent/credentials/NAME`. Outside of systemd's folder a file must belong to us or to root and be
+closed to group and others (0600), else it is refused.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+MAX_BYTES = 16_384
+SYSTEM_FOLDER = Path("/etc/voice-agent/credentials")
+
+
+class CredentialError(Exception):
+    """str() says which credential cannot be used, why, and what to do; it never holds the secret."""
+
+
+class Secret:
+    """A text that shows itself only where asked to."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def reveal(self) -> str:
+        return self._text
+
+    def __repr__(self) -> str:
+        return "***"
+
+    __str__ = __repr__
+
+    def __reduce__(self) -> str:
+        raise TypeError("a secret is not to be pickled")
+
+
+def read(name: str) -> Secret:
+    """The credential called `name`, without a trailing line break. Raises CredentialError."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+        raise CredentialError("a credential is named by letters, digits, dots, hyphens; is this the secret itself?")
+    for folder, trusted in _folders():
+        path = folder / name
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise CredentialError(f"credential {path} cannot be opened: {error.strerror}") from error
+        try:
+            return _checked(path, descriptor, trusted)
+        finally:
+            os.close(descriptor)
+    wanted = user_folder() / name
+    raise CredentialError(
+        f'there is no credential "{name}"; put it into {wanted} (chmod 600) or {SYSTEM_FOLDER / name}'
+    )
+
+
+def user_folder() -> Path:
+    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    return Path(base) / "voice-agent/credentials"
+
+
+def _folders() -> Iterator[tuple[Path, bool]]:
+    """(folder, whether systemd vouches for owner and mode)."""
+    if given := os.environ.get("CREDENTIALS_DIRECTORY"):
+        yield Path(given), True
+    yield SYSTEM_FOLDER, False
+    yield user_folder(), False
+
+
+def _checked(path: Path, descriptor: int, trusted: bool) -> Secret:
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise CredentialError(f"credential {path} is not a file")
+    if not trusted and status.st_uid not in (0, os.geteuid()):
+        raise CredentialError(f"credential {path} belongs to somebody else; `sudo chown root {path}`")
+    if not trusted and status.st_mode & 0o077:
+        raise CredentialError(f"credential {path} can be read by others; `chmod 600 {path}`")
+    data = b""
+    while len(data) <= MAX_BYTES and (piece := os.read(descriptor, MAX_BYTES + 1)):
+        data += piece
+    return Secret(_text(path, data))
+
+
+def _text(path: Path, data: bytes) -> str:
+    if len(data) > MAX_BYTES:
+        raise CredentialError(f"credential {path} is over {MAX_BYTES} bytes long; is it the right file?")
+    try:
+        text = data.decode().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise CredentialError(f"credential {path} is not UTF-8 text") from None
+    if not text or not text.isprintable():
+        raise CredentialError(f"credential {path} is empty or not one line of text")
+    return text
