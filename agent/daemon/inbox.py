@@ -1,0 +1,113 @@
+"""The inbox: every event of every thread passes here, one at a time, through the pure core.
+
+The driver is thin: take an event, let `step` decide, hand the commands to their rooms. It owns the state; nobody else
+sees it. Between events it sleeps until the next deadline of the dialogue or the next turn of the watchdog.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from agent.clock import Clock
+from agent.dialogue.state import State
+from agent.dialogue.step import deadline, step
+from agent.events import AskRequest, Command, DeadlinePassed, Event, Final, Intent, Requested
+
+LIMIT = 10_000
+
+log = logging.getLogger(__name__)
+
+
+class InboxFull(RuntimeError):
+    """Events come in faster than they are handled, for long: the process is sick and has to be restarted."""
+
+
+class Inbox:
+    """`put` may be called by any thread; `run` is the main thread's loop."""
+
+    def __init__(
+        self,
+        state: State,
+        match: Callable[[str], Intent | None],
+        see: Callable[[Event], None],
+        act: Callable[[Command], None],
+        clock: Clock,
+    ) -> None:
+        self._state = state
+        self._match = match
+        self._see = see
+        self._act = act
+        self._clock = clock
+        # SimpleQueue: its put is reentrant, so that a signal handler may call it.
+        self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._turned_at = time.monotonic()
+
+    @property
+    def state(self) -> State:
+        return self._state
+
+    @property
+    def turned_at(self) -> float:
+        """When the loop last came round, for the watchdog; monotonic seconds."""
+        return self._turned_at
+
+    def put(self, event: Event) -> None:
+        """Raises InboxFull, which ends the thread and so the process: never alive and deaf."""
+        if self._queue.qsize() >= LIMIT:
+            raise InboxFull(f"{LIMIT} events wait")
+        self._queue.put(event)
+
+    def stop(self) -> None:
+        """Let `run` return. May be called by a signal handler."""
+        self._queue.put(None)
+
+    def run(self, tick_s: float, tick: Callable[[State], None]) -> None:
+        """Until `stop`. `tick` is called at least every `tick_s` seconds."""
+        next_tick = time.monotonic()
+        while True:
+            now = self._turned_at = time.monotonic()
+            if now >= next_tick:
+                tick(self._state)
+                next_tick = now + tick_s
+            try:
+                event = self._queue.get(timeout=self._patience(next_tick))
+            except queue.Empty:
+                event = self._due()
+                if event is None:
+                    continue
+            if event is None:
+                return
+            self.handle(event)
+
+    def handle(self, event: Event) -> None:
+        """One event through the core."""
+        event = self._understood(event)
+        self._see(event)
+        self._state, commands = step(self._state, event)
+        for command in commands:
+            log.debug("%s", type(command).__name__)
+            self._act(command)
+
+    def _patience(self, next_tick: float) -> float:
+        due = deadline(self._state)
+        soonest = next_tick if due is None else min(due, next_tick)
+        return max(0.0, soonest - time.monotonic())
+
+    def _due(self) -> Event | None:
+        due = deadline(self._state)
+        now = self._clock()
+        return DeadlinePassed(now) if due is not None and due <= now.mono else None
+
+    def _understood(self, event: Event) -> Event:
+        """Attach the local intent, so that the core needs no matcher."""
+        match event:
+            case Final(text=text) if text:
+                return replace(event, intent=self._match(text))
+            case Requested(request=AskRequest(text=text)):
+                return replace(event, request=AskRequest(text, self._match(text)))
+            case _:
+                return event

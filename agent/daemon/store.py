@@ -1,0 +1,133 @@
+"""What outlives the process: the receipts of turns and the settings that were changed by voice or MQTT.
+
+The state folder is `$STATE_DIRECTORY` (systemd), else `$XDG_STATE_HOME/voice-agent`. Writing happens on a thread of its
+own: an SD card may stall for seconds, and neither sound nor dialogue may wait for it. A full or read-only disk is the
+health of the part "disk"; the voice works on.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import logging
+import os
+import queue
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from agent.clock import Clock
+from agent.events import Event, Health
+
+QUEUE = 256
+MAX_RECEIPTS_BYTES = 4 << 20
+
+log = logging.getLogger(__name__)
+
+
+class AlreadyRunning(Exception):
+    """Another daemon holds the state folder."""
+
+
+def state_folder() -> Path:
+    """The folder for state, made if it is missing."""
+    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    base = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    folder = Path(given) if given else base / "voice-agent"
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return folder
+
+
+def lock(folder: Path) -> IO[str]:
+    """Hold the folder for this process, as long as the returned file is open. Raises AlreadyRunning."""
+    handle = (folder / "lock").open("w")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        handle.close()
+        raise AlreadyRunning(f"another voice-agent runs already: it holds {folder / 'lock'}") from None
+    return handle
+
+
+def read_settings(folder: Path) -> dict[str, Any]:
+    """Settings as they were last changed; {} where there are none or the file is damaged (it is moved aside)."""
+    path = folder / "settings.json"
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError) as error:
+        log.warning("settings cannot be read, starting with the configuration's: %s", error)
+        with contextlib.suppress(OSError):
+            path.rename(path.with_suffix(".corrupt"))
+        return {}
+    return settings if isinstance(settings, dict) else {}
+
+
+class Store:
+    """The writing thread. `receipt` and `setting` only enqueue."""
+
+    def __init__(self, folder: Path, emit: Callable[[Event], None], clock: Clock, keep_receipts: bool) -> None:
+        self._folder = folder
+        self._emit = emit
+        self._clock = clock
+        self._keep_receipts = keep_receipts
+        self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(QUEUE)
+        self._settings = read_settings(folder)
+        self._healthy = True
+        self._thread = threading.Thread(target=self._work, name="store", daemon=True)
+        self.dropped = 0
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write what waits, for a second at most."""
+        self._put(None)
+        self._thread.join(1.0)
+
+    def receipt(self, receipt: Mapping[str, Any]) -> None:
+        if self._keep_receipts:
+            line = json.dumps(receipt, ensure_ascii=False) + "\n"
+            self._put(lambda: self._append(line))
+
+    def setting(self, name: str, value: str | int | bool) -> None:
+        self._put(lambda: self._save(name, value))
+
+    def _put(self, job: Callable[[], None] | None) -> None:
+        try:
+            self._queue.put_nowait(job)
+        except queue.Full:
+            self.dropped += 1
+
+    def _work(self) -> None:
+        while (job := self._queue.get()) is not None:
+            try:
+                job()
+            except OSError as error:
+                self._report(healthy=False, reason=f"cannot write to {self._folder}: {error.strerror}")
+            else:
+                self._report(healthy=True, reason="")
+
+    def _report(self, healthy: bool, reason: str) -> None:
+        if healthy != self._healthy:
+            self._healthy = healthy
+            self._emit(Health(self._clock(), "disk", "ok" if healthy else "failed", reason))
+
+    def _append(self, line: str) -> None:
+        path = self._folder / "turns.jsonl"
+        if path.exists() and path.stat().st_size > MAX_RECEIPTS_BYTES:
+            path.replace(path.with_suffix(".jsonl.1"))
+        with path.open("a", encoding="utf-8") as file:
+            file.write(line)
+
+    def _save(self, name: str, value: str | int | bool) -> None:
+        self._settings[name] = value
+        part = self._folder / "settings.json.part"
+        with part.open("w", encoding="utf-8") as file:
+            json.dump(self._settings, file)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(self._folder / "settings.json")

@@ -1,0 +1,83 @@
+"""Receipts: the stages add up, whatever came early, late or never."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.daemon.receipts import STAGES, Receipts, timing
+from agent.events import (
+    AskLlm,
+    Audible,
+    ClauseReady,
+    Endpoint,
+    Final,
+    Instant,
+    ReplyDelta,
+    ShowReply,
+    StartListening,
+    TtsFirst,
+    TurnEnded,
+    Wake,
+)
+
+WALL = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+def at(mono: float) -> Instant:
+    return Instant(mono, WALL)
+
+
+def test_a_whole_turn() -> None:
+    receipts = Receipts({"asr": "vosk", "llm": "home"}, keep_texts=True)
+    receipts.see(Wake(at(1.05), "hey_jarvis", 0.9, 1.0))
+    receipts.done(StartListening(1, since=1.0), WALL)
+    receipts.see(Endpoint(at(3.6), 1, 3.0, "silence"))
+    receipts.see(Final(at(3.65), 1, "why"))
+    receipts.done(AskLlm(1, "why"), WALL)
+    receipts.see(ReplyDelta(at(3.9), 1, "Be"))
+    receipts.see(ReplyDelta(at(4.9), 1, "cause."))
+    receipts.see(ClauseReady(at(4.0), 1, "Because."))
+    receipts.see(TtsFirst(at(4.1), 1))
+    receipts.see(Audible(at(4.11), 1, 4.15))
+    receipts.done(ShowReply(1, "Because.", "Because."), WALL)
+    receipt = receipts.done(TurnEnded(1, "answered", "why", "Because."), WALL)
+    assert receipt is not None
+    assert receipt["wake_ms"] == 50
+    assert receipt["at_ms"]["llm_first_token"] == 900
+    assert receipt["stages_ms"] == {
+        "endpoint": 600, "asr_final": 50, "llm_first_token": 250, "first_clause": 100, "tts_first": 100, "audible": 50,
+    }  # fmt: skip
+    assert receipt["ttfa_ms"] == sum(receipt["stages_ms"].values()) == 1150
+    assert receipt["blame"] == "endpoint"
+    assert receipt["heard"] == "Because."
+
+
+def test_texts_stay_out_where_transcripts_are_private() -> None:
+    receipts = Receipts({}, keep_texts=False)
+    receipt = receipts.done(TurnEnded(1, "answered", "secret question", "secret answer"), WALL)
+    assert "secret" not in str(receipt)
+
+
+def test_a_turn_without_speech_has_no_times() -> None:
+    receipt = Receipts({}, keep_texts=True).done(TurnEnded(7, "silence", "", ""), WALL)
+    assert receipt is not None
+    assert receipt["ttfa_ms"] is None
+    assert receipt["blame"] is None
+
+
+def test_a_flood_of_turns_does_not_grow() -> None:
+    receipts = Receipts({}, keep_texts=True)
+    for turn in range(1000):
+        receipts.see(Final(at(1.0), turn, "x"))
+    assert len(receipts._open) <= 4
+
+
+@given(st.dictionaries(st.sampled_from(STAGES), st.floats(-2, 60), max_size=6))
+def test_stages_sum_to_the_time_to_first_audio(moments: dict[str, float]) -> None:
+    moments["audible"] = max(moments.values(), default=0.0)
+    at_ms, stages_ms = timing(0.0, moments)
+    assert sum(stages_ms.values()) == at_ms["audible"]
+    assert all(value >= 0 for stage, value in stages_ms.items() if stage != "audible")
