@@ -1,0 +1,100 @@
+"""The inbox drives the core: events in, commands out, deadlines on time."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import pytest
+
+from agent.clock import now
+from agent.daemon.inbox import LIMIT, Inbox, InboxFull
+from agent.dialogue.state import Rules, State
+from agent.events import (
+    AskRequest,
+    Command,
+    Earcon,
+    Event,
+    Final,
+    Intent,
+    Requested,
+    Speak,
+    StopRequest,
+    TurnEnded,
+    Wake,
+)
+
+
+@dataclass
+class Bench:
+    """An inbox whose commands are collected, and which stops after the command `until`."""
+
+    until: type[Command]
+    rules: Rules = Rules()
+    seen: list[Event] = field(default_factory=list)
+    done: list[Command] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.inbox = Inbox(State(rules=self.rules), self.match, self.seen.append, self.act, now)
+
+    def match(self, text: str) -> Intent | None:
+        return Intent("time") if "time" in text else None
+
+    def act(self, command: Command) -> None:
+        self.done.append(command)
+        if isinstance(command, self.until):
+            self.inbox.stop()
+
+    def run(self) -> None:
+        self.inbox.run(tick_s=60.0, tick=lambda _: None)
+
+
+def test_events_of_other_threads_become_commands() -> None:
+    bench = Bench(until=Speak)
+    bench.inbox.put(Requested(now(), AskRequest("what time is it")))
+    bench.run()
+    assert isinstance(bench.done[-1], Speak)
+
+
+def test_the_intent_is_attached_to_what_was_heard() -> None:
+    bench = Bench(until=TurnEnded)
+    bench.inbox.handle(Final(now(), 0, "the time please"))
+    assert bench.seen == [Final(bench.seen[0].at, 0, "the time please", Intent("time"))]
+
+
+def test_a_deadline_passes_without_any_event() -> None:
+    bench = Bench(until=Earcon, rules=Rules(chime_after=0.02))
+    moment = now()
+    bench.inbox.put(Wake(moment, "hey_jarvis", 0.9, moment.mono))
+    bench.run()
+    assert bench.done[-1] == Earcon(1, "wake")
+
+
+def test_the_tick_comes_though_nothing_happens() -> None:
+    bench = Bench(until=TurnEnded)
+    ticks = []
+
+    def tick(state: State) -> None:
+        ticks.append(state)
+        if len(ticks) == 3:
+            bench.inbox.stop()
+
+    bench.inbox.run(tick_s=0.01, tick=tick)
+    assert len(ticks) == 3
+
+
+def test_an_inbox_that_is_not_emptied_ends_the_process_rather_than_the_memory() -> None:
+    bench = Bench(until=TurnEnded)
+    for _ in range(LIMIT):
+        bench.inbox.put(Requested(now(), StopRequest()))
+    with pytest.raises(InboxFull):
+        bench.inbox.put(Requested(now(), StopRequest()))
+
+
+def test_stop_ends_the_loop_from_another_thread() -> None:
+    bench = Bench(until=TurnEnded)
+    thread = threading.Thread(target=bench.run)
+    thread.start()
+    bench.inbox.stop()
+    thread.join(5)
+    assert not thread.is_alive()
