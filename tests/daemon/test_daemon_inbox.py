@@ -30,7 +30,7 @@ class Bench:
     """An inbox whose commands are collected, and which stops after the command `until`."""
 
     until: type[Command]
-    rules: Rules = Rules()
+    rules: Rules = field(default_factory=Rules)
     seen: list[Event] = field(default_factory=list)
     done: list[Command] = field(default_factory=list)
 
@@ -53,7 +53,7 @@ def test_events_of_other_threads_become_commands() -> None:
     bench = Bench(until=Speak)
     bench.inbox.put(Requested(now(), AskRequest("what time is it")))
     bench.run()
-    assert isinstance(bench.done[-1], Speak)
+    assert any(isinstance(command, Speak) for command in bench.done)
 
 
 def test_the_intent_is_attached_to_what_was_heard() -> None:
