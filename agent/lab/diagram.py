@@ -1,0 +1,95 @@
+"""The state diagram of the dialogue, read off the code: every activity meets every event, and `step` tells what comes.
+
+`python -m agent.lab.diagram` prints Mermaid; a test keeps the copy in `docs/design.md` in step.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from agent.dialogue.state import Activity, Idle, Listening, Speaking, State, Talk, Thinking, Transcribing
+from agent.dialogue.step import step
+from agent.events import (
+    AskRequest,
+    AsrFailed,
+    DeadlinePassed,
+    Endpoint,
+    Event,
+    Final,
+    Health,
+    Instant,
+    Intent,
+    ListenRequest,
+    LlmFailed,
+    MuteRequest,
+    ReplyDelta,
+    ReplyDone,
+    Requested,
+    SayRequest,
+    SpeechDone,
+    SpeechFailed,
+    StopRequest,
+    Wake,
+)
+
+NOW = 100.0
+AT = Instant(NOW, datetime(2026, 1, 1, tzinfo=UTC))
+TURN = 1
+
+
+def activities() -> Iterator[Activity]:
+    later = NOW + 10
+    yield Idle()
+    yield Listening(later, chime_at=None)
+    yield Transcribing(later)
+    yield Thinking(later, sound_at=None)
+    yield Speaking(later, complete=False)
+
+
+def events() -> Iterator[tuple[str, Event]]:
+    """Every event that may change the activity, with its name in the diagram."""
+    yield "wake", Wake(AT, "hey_jarvis", 0.9, NOW)
+    yield "nothing said", Endpoint(AT, TURN, NOW, "no_speech")
+    yield "endpoint", Endpoint(AT, TURN, NOW, "silence")
+    yield "local intent", Final(AT, TURN, "what time is it", Intent("time"))
+    yield "open question", Final(AT, TURN, "why")
+    yield "nothing understood", Final(AT, TURN, "")
+    yield "asr failed", AsrFailed(AT, TURN, "")
+    yield "reply delta", ReplyDelta(AT, TURN, "so")
+    yield "reply done", ReplyDone(AT, TURN)
+    yield "llm failed", LlmFailed(AT, TURN, "timeout")
+    yield "heard", SpeechDone(AT, TURN, "so")
+    yield "speech failed", SpeechFailed(AT, TURN, "")
+    yield "mic lost", Health(AT, "mic", "failed")
+    yield "cmd listen", Requested(AT, ListenRequest())
+    yield "cmd stop", Requested(AT, StopRequest())
+    yield "cmd say", Requested(AT, SayRequest("so"))
+    yield "cmd ask", Requested(AT, AskRequest("why"))
+    yield "cmd mute", Requested(AT, MuteRequest(on=True))
+    yield "deadline", DeadlinePassed(Instant(NOW + 20, AT.wall))
+
+
+def transitions() -> dict[tuple[str, str], list[str]]:
+    """(activity, activity) -> names of the events that lead from one to the other."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for activity in activities():
+        state = State(activity=activity, talk=Talk(TURN, asked="why", reply="so"))
+        for name, event in events():
+            after, _ = step(state, event)
+            if type(after.activity) is not type(activity) or after.turn != state.turn:
+                found.setdefault((type(activity).__name__, type(after.activity).__name__), []).append(name)
+    return found
+
+
+def mermaid() -> str:
+    """The diagram as Mermaid's stateDiagram-v2."""
+    lines = ["stateDiagram-v2", "    [*] --> Idle"]
+    lines += [f"    {a} --> {b}: {', '.join(names)}" for (a, b), names in transitions().items()]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    import sys
+
+    sys.stdout.write(mermaid())
