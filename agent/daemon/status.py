@@ -1,0 +1,17 @@
+"""One line that tells an operator how it goes: systemd's STATUS, without personal data."""
+
+from __future__ import annotations
+
+from agent.dialogue.state import State
+
+LIMIT = 80
+
+
+def status_line(state: State) -> str:
+    """Such as "idle", "no microphone: unplugged", "speaking (mqtt failed: refused)"; 80 characters at most."""
+    mic = state.health.get("mic")
+    if mic is not None and mic.status == "failed":
+        return f"no microphone: {mic.reason}"[:LIMIT]
+    sick = [f"{part} {health.status}: {health.reason}" for part, health in state.health.items() if health.reason]
+    phase = "microphone off" if state.muted else state.phase
+    return (f"{phase} ({'; '.join(sick)})" if sick else phase)[:LIMIT]
