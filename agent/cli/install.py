@@ -43,23 +43,23 @@ class Installer:
         Raises Busy, FetchFailed, WrongFile, BadArchive, OSError.
         """
         with _locked(models.folder()) as folder:
-            downloads = folder / ".downloads"
+            downloads = folder / ".downloads" / model.name
             staging = folder / f".{model.name}.new"
             shutil.rmtree(staging, ignore_errors=True)
             staging.mkdir()
-            downloads.mkdir(exist_ok=True)
+            downloads.mkdir(parents=True, exist_ok=True)
             try:
-                obtained = [self._obtain(file, downloads, staging) for file in model.files]
+                for file in model.files:
+                    self._obtain(file, downloads, staging)
                 _write_manifest(staging, model)
                 _swap(staging, folder / model.name)
             finally:
                 shutil.rmtree(staging, ignore_errors=True)
-            for file in obtained:
-                file.unlink(missing_ok=True)
+            shutil.rmtree(downloads)
         return models.home(model) / model.opens
 
-    def _obtain(self, file: Download, downloads: Path, staging: Path) -> Path:
-        """Get one file, check it, put its contents into `staging`; the downloaded file, to be removed at the end."""
+    def _obtain(self, file: Download, downloads: Path, staging: Path) -> None:
+        """Get one file, check it, put its contents into `staging`."""
         archive = downloads / _filename(file)
         if self.source:
             _copy_from(self.source, file, archive)
@@ -71,8 +71,7 @@ class Installer:
         if file.unpack:
             unpack(archive, file.unpack, staging)
         else:
-            shutil.copyfile(archive, staging / file.path)
-        return archive
+            shutil.copyfile(archive, staging / archive.name)
 
     def _download(self, file: Download, archive: Path) -> None:
         archive.unlink(missing_ok=True)
@@ -136,8 +135,10 @@ def _differs(archive: Path, file: Download) -> str:
     size = archive.stat().st_size
     if file.size and size != file.size:
         return f"{size} bytes, {file.size} are expected"
-    if file.sha256 and models.sha256_of(archive) != file.sha256:
+    if file.sha256 and models.digest_of(archive, "sha256") != file.sha256:
         return "its SHA-256 is not the expected one"
+    if file.md5 and models.digest_of(archive, "md5") != file.md5:
+        return "its MD5 is not the expected one"
     return ""
 
 
@@ -145,7 +146,7 @@ def _write_manifest(staging: Path, model: Model) -> None:
     files = sorted(path for path in staging.rglob("*") if path.is_file())
     if model.opens and not (staging / model.opens).is_file():
         raise WrongFile(f"{model.name} holds no {model.opens}")
-    digests = {str(path.relative_to(staging)): models.sha256_of(path) for path in files}
+    digests = {str(path.relative_to(staging)): models.digest_of(path, "sha256") for path in files}
     for path in files:
         _sync(path)
     document = {"name": model.name, "kind": model.kind, "licence": model.licence, "files": digests}
