@@ -1,0 +1,209 @@
+"""What others ask of the agent over MQTT: the tail of a topic and some bytes -> a request, or why not.
+
+Rules:
+- Pure and strict. Whatever the bytes are, `parse` returns; it raises nothing.
+- A payload is at most 4 KiB of UTF-8 and one JSON object (nothing at all stands for `{}`), nested at most eight deep,
+  without NaN, infinities and repeated keys; a key nobody knows is an error, not a wish.
+- Messages of errors are for people and repeat nothing of the payload, so that they can be published and logged.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, NoReturn
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from agent.events import (
+    AskRequest,
+    ListenRequest,
+    MuteRequest,
+    Request,
+    SayRequest,
+    StopRequest,
+    VolumeRequest,
+)
+
+MAX_BYTES = 4096
+MAX_DEPTH = 8
+MAX_ID = 64
+MAX_TEXT = 2000
+NOT_YET = ("timer", "doctor")
+
+ErrorCode = Literal["too_large", "bad_utf8", "bad_json", "too_deep", "bad_payload", "unknown_command", "unsupported"]
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """`id` is the sender's, to be echoed in the result."""
+
+    request: Request
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """`id` is the sender's as far as one could be read."""
+
+    code: ErrorCode
+    message: str
+    id: str | None = None
+
+
+Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
+
+
+class _Payload(BaseModel):
+    """A schema of one command. Strict: "30" is no number and true is not 1."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
+
+    id: Annotated[str, Field(max_length=MAX_ID)] | None = None
+
+    def request(self) -> Request:
+        raise NotImplementedError
+
+
+class _Listen(_Payload):
+    def request(self) -> Request:
+        return ListenRequest()
+
+
+class _Stop(_Payload):
+    def request(self) -> Request:
+        return StopRequest()
+
+
+class _Say(_Payload):
+    text: Text
+
+    def request(self) -> Request:
+        return SayRequest(self.text)
+
+
+class _Ask(_Payload):
+    text: Text
+
+    def request(self) -> Request:
+        return AskRequest(self.text)
+
+
+class _Mute(_Payload):
+    on: bool
+
+    def request(self) -> Request:
+        return MuteRequest(self.on)
+
+
+class _Volume(_Payload):
+    percent: Annotated[int, Field(ge=0, le=100)]
+
+    def request(self) -> Request:
+        return VolumeRequest(self.percent)
+
+
+_SCHEMAS: Mapping[str, type[_Payload]] = {
+    "listen": _Listen,
+    "stop": _Stop,
+    "say": _Say,
+    "ask": _Ask,
+    "mute": _Mute,
+    "volume": _Volume,
+}
+
+
+class _Bad(Exception):
+    """Why the bytes are no JSON object of ours."""
+
+    def __init__(self, code: ErrorCode, message: str) -> None:
+        super().__init__(message)
+        self.code: ErrorCode = code
+        self.message = message
+
+
+def parse(name: str, payload: bytes) -> Accepted | Rejected:
+    """A command `name` (the topic below `cmd/`) with its payload."""
+    try:
+        value = _object(payload)
+    except _Bad as bad:
+        return Rejected(bad.code, bad.message)
+    sender = _id(value)
+    schema = _SCHEMAS.get(name)
+    if schema is None:
+        if name in NOT_YET or name.startswith("setting/"):
+            return Rejected("unsupported", "this version does not know this command yet", sender)
+        return Rejected("unknown_command", f"commands are {', '.join(_SCHEMAS)}", sender)
+    try:
+        command = schema.model_validate(value)
+    except ValidationError as error:
+        return Rejected("bad_payload", _explain(error), sender)
+    return Accepted(command.request(), sender)
+
+
+def _object(payload: bytes) -> dict[str, Any]:
+    if len(payload) > MAX_BYTES:
+        raise _Bad("too_large", f"at most {MAX_BYTES} bytes")
+    try:
+        text = bytes(payload).decode()
+    except UnicodeDecodeError:
+        raise _Bad("bad_utf8", "the payload is not UTF-8") from None
+    if not text:
+        return {}
+    if _depth(text) > MAX_DEPTH:
+        raise _Bad("too_deep", f"nested deeper than {MAX_DEPTH}")
+    try:
+        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+    except ValueError:  # JSONDecodeError, or a number of more digits than Python reads
+        raise _Bad("bad_json", "the payload is not JSON") from None
+    if not isinstance(value, dict):
+        raise _Bad("bad_payload", "the payload is not a JSON object")
+    return value
+
+
+def _depth(text: str) -> int:
+    """How deep brackets nest outside of strings, before the recursive parser sees them."""
+    depth = deepest = 0
+    quoted = escaped = False
+    for letter in text:
+        if quoted:
+            quoted = escaped or letter != '"'
+            escaped = letter == "\\" and not escaped
+        elif letter == '"':
+            quoted = True
+        elif letter in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif letter in "]}":
+            depth -= 1
+    return deepest
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        raise _Bad("bad_json", "a key stands twice")
+    return value
+
+
+def _no_constant(_: str) -> NoReturn:
+    raise _Bad("bad_json", "NaN and infinities are not JSON")
+
+
+def _id(value: Mapping[str, Any]) -> str | None:
+    sender = value.get("id")
+    if not isinstance(sender, str) or len(sender) > MAX_ID:
+        return None
+    # JSON can spell half a surrogate pair ("\ud800"), which no encoder takes back.
+    return None if any("\ud800" <= letter <= "\udfff" for letter in sender) else sender
+
+
+def _explain(error: ValidationError) -> str:
+    """The first fault by key, without the value and without the name of a key that the sender made up."""
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+    if first["type"] == "extra_forbidden":
+        return "the payload has a key that this command does not take"
+    where = ".".join(str(step) for step in first["loc"]) or "payload"
+    message = "has no visible text, or a NUL in it" if first["type"] == "string_pattern_mismatch" else first["msg"]
+    return f"{where}: {message}"

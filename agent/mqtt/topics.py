@@ -1,0 +1,168 @@
+"""What the agent shows over MQTT: commands of the dialogue -> messages, purely. The whole contract in one place.
+
+Below `<base>/<device>`:
+
+    status        retained, will   `online` | `offline`, the bare word
+    state         retained         `idle` | `listening` | `thinking` | `speaking`, the bare word
+    health        retained         {at, <part>: {status, reason, since}, …} of all parts
+    setting/NAME  retained         {at, value}
+    transcript    momentary        {at, turn, text, final}; partials at QoS 0
+    reply         momentary        {at, turn, text, heard}
+    event/TYPE    momentary        {at, turn?, …}
+    turn          momentary        {at, turn, …}: the receipt
+    result        momentary        {at, id, ok, error?: {code, message}, data}
+    cmd/#         never by us
+
+`at` is RFC 3339 with the zone's offset. `state` carries `at` and `turn` as user properties of MQTT 5. Where
+`privacy.publish_transcript` is off there is no transcript and no reply, and receipts have null in their place.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, assert_never
+
+from agent.events import (
+    Answer,
+    Part,
+    ShowEvent,
+    ShowHealth,
+    ShowReply,
+    ShowSetting,
+    ShowState,
+    ShowTranscript,
+    Turn,
+)
+
+Show = ShowState | ShowTranscript | ShowReply | ShowEvent | ShowHealth | ShowSetting | Answer
+
+ONLINE = "online"
+OFFLINE = "offline"
+STATUS = "status"
+MAX_DEVICE = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """`topic` in full; `properties` are user properties."""
+
+    topic: str
+    payload: bytes
+    qos: int = 1
+    retain: bool = False
+    properties: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Topics:
+    """Where messages go: everything below `<base>/<device>`."""
+
+    base: str
+    device: str
+    publish_transcript: bool = True
+
+    @property
+    def root(self) -> str:
+        return f"{self.base}/{self.device}"
+
+    @property
+    def commands(self) -> str:
+        """The only filter we subscribe to, so that nothing of ours comes back to us."""
+        return f"{self.root}/cmd/#"
+
+    def command(self, topic: str) -> str | None:
+        """What stands below `cmd/` in the topic of a received message."""
+        prefix = f"{self.root}/cmd/"
+        return topic.removeprefix(prefix) if topic.startswith(prefix) else None
+
+    def status(self, word: str) -> Message:
+        return Message(f"{self.root}/{STATUS}", word.encode(), retain=True)
+
+    def show(self, command: Show, at: datetime, parts: Mapping[Part, ShowHealth]) -> Message | None:
+        """The message of one command; None where it is nobody's business. `parts`: the health of all so far."""
+        match command:
+            case ShowState(phase, turn):
+                properties = (("at", _rfc3339(at)), ("turn", str(turn)))
+                return Message(f"{self.root}/state", phase.encode(), retain=True, properties=properties)
+            case ShowTranscript(turn, text, final):
+                if not self.publish_transcript:
+                    return None
+                return self._momentary("transcript", at, turn, {"text": text, "final": final}, qos=1 if final else 0)
+            case ShowReply(turn, text, heard):
+                if not self.publish_transcript:
+                    return None
+                return self._momentary("reply", at, turn, {"text": text, "heard": heard})
+            case ShowEvent(kind, of, data):
+                return self._momentary(f"event/{level(kind)}", at, of, data)
+            case ShowHealth():
+                return self._health(at, {**parts, command.part: command})
+            case ShowSetting(name, value):
+                return Message(
+                    f"{self.root}/setting/{level(name)}", _json({"at": _rfc3339(at), "value": value}), retain=True
+                )
+            case Answer():
+                return self.result(at, command.id, command.ok, command.code, command.message, command.data)
+            case _:
+                assert_never(command)
+
+    def receipt(self, turn: Turn, data: Mapping[str, Any], at: datetime) -> Message:
+        """The receipt of a turn, without the words where privacy forbids them."""
+        words = () if self.publish_transcript else ("transcript", "reply")
+        return self._momentary("turn", at, turn, {**data, **{word: None for word in words if word in data}})
+
+    def result(
+        self, at: datetime, id: str | None, ok: bool, code: str = "", message: str = "", data: Mapping[str, Any] = {}
+    ) -> Message:
+        body: dict[str, Any] = {"at": _rfc3339(at), "id": id, "ok": ok, "data": dict(data)}
+        if not ok:
+            body["error"] = {"code": code, "message": message}
+        return Message(f"{self.root}/result", _json(body))
+
+    def _momentary(
+        self, name: str, at: datetime, turn: Turn | None, fields: Mapping[str, Any], qos: int = 1
+    ) -> Message:
+        body = {**fields, "at": _rfc3339(at)} | ({} if turn is None else {"turn": turn})
+        return Message(f"{self.root}/{name}", _json(body), qos=qos)
+
+    def _health(self, at: datetime, parts: Mapping[Part, ShowHealth]) -> Message:
+        body: dict[str, Any] = {"at": _rfc3339(at)}
+        for part, shown in parts.items():
+            body[part] = {"status": shown.status, "reason": shown.reason, "since": _rfc3339(shown.since)}
+        return Message(f"{self.root}/health", _json(body), retain=True)
+
+
+def level(name: str) -> str:
+    """A name as one level of a topic: no separator, wildcard or control character survives."""
+    return re.sub(r"[^\w.-]", "-", name) or "-"
+
+
+def slug(host: str) -> str:
+    """A host name as the name of a device: `^[a-z0-9_-]{1,64}$`."""
+    short = host.split(".", 1)[0].lower()
+    return re.sub(r"[^a-z0-9_-]+", "-", short).strip("-")[:MAX_DEVICE] or "voice-agent"
+
+
+def _rfc3339(at: datetime) -> str:
+    return at.isoformat(timespec="milliseconds")
+
+
+def _json(body: Mapping[str, Any]) -> bytes:
+    # A lone surrogate has no UTF-8, and infinities no JSON: a receipt must not fail for one.
+    return json.dumps(_finite(body), ensure_ascii=False, separators=(",", ":")).encode(errors="replace")
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {key: _finite(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+        case _:
+            return value

@@ -1,0 +1,141 @@
+"""The parser of commands: what it takes, what it refuses and why, and that no bytes make it raise."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from agent.events import AskRequest, ListenRequest, MuteRequest, Request, SayRequest, StopRequest, VolumeRequest
+from agent.mqtt.commands import MAX_BYTES, Accepted, Rejected, parse
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "request_"),
+    [
+        ("listen", b"", ListenRequest()),
+        ("listen", b"{}", ListenRequest()),
+        ("stop", b"", StopRequest()),
+        ("say", '{"text": "Grüß Gott 👋\\n你好"}'.encode(), SayRequest("Grüß Gott 👋\n你好")),
+        ("say", b'{"text": "\\ud83d\\ude00"}', SayRequest("😀")),
+        ("ask", b'{"text": "what time is it"}', AskRequest("what time is it")),
+        ("mute", b'{"on": true}', MuteRequest(True)),
+        ("mute", b'{"on": false}', MuteRequest(False)),
+        ("volume", b'{"percent": 0}', VolumeRequest(0)),
+        ("volume", b'{"percent": 100}', VolumeRequest(100)),
+    ],
+)
+def test_a_good_command(name: str, payload: bytes, request_: Request) -> None:
+    assert parse(name, payload) == Accepted(request_)
+
+
+@pytest.mark.parametrize(
+    ("name", "payload", "code"),
+    [
+        ("say", b'{"text": "' + b"a" * MAX_BYTES + b'"}', "too_large"),
+        ("say", b'{"text": "\xff"}', "bad_utf8"),
+        ("say", b"\xef\xbb\xbf{}", "bad_json"),
+        ("say", b"hello", "bad_json"),
+        ("say", b" ", "bad_json"),
+        ("say", b'{"text": "a", "text": "b"}', "bad_json"),
+        ("volume", b'{"percent": NaN}', "bad_json"),
+        ("volume", b'{"percent": -Infinity}', "bad_json"),
+        ("volume", b'{"percent": 1e309}', "bad_payload"),
+        ("listen", b"[" * 4000, "too_deep"),
+        ("listen", b'{"a":' * 8 + b"[]" + b"}" * 8, "too_deep"),
+        ("listen", b"[]", "bad_payload"),
+        ("listen", b"null", "bad_payload"),
+        ("say", b"{}", "bad_payload"),
+        ("say", b'{"text": ""}', "bad_payload"),
+        ("say", b'{"text": " \\n\\t"}', "bad_payload"),
+        ("say", b'{"text": "a\\u0000b"}', "bad_payload"),
+        ("say", b'{"text": "\\ud800"}', "bad_payload"),
+        ("say", b'{"text": 5}', "bad_payload"),
+        ("say", b'{"text": "' + b"a" * 2001 + b'"}', "bad_payload"),
+        ("mute", b'{"on": 1}', "bad_payload"),
+        ("mute", b'{"on": "true"}', "bad_payload"),
+        ("volume", b'{"percent": 101}', "bad_payload"),
+        ("volume", b'{"percent": -1}', "bad_payload"),
+        ("volume", b'{"percent": true}', "bad_payload"),
+        ("volume", b'{"percent": "30"}', "bad_payload"),
+        ("volume", b'{"percent": 30.0}', "bad_payload"),
+        ("volume", b'{"percent": ' + b"9" * 4000 + b"}", "bad_payload"),
+        ("listen", b'{"now": true}', "bad_payload"),
+        ("listen", b'{"id": 5}', "bad_payload"),
+        ("listen", b'{"id": "' + b"a" * 65 + b'"}', "bad_payload"),
+        ("dance", b"", "unknown_command"),
+        ("say/loud", b'{"text": "a"}', "unknown_command"),
+        ("", b"", "unknown_command"),
+        ("timer", b'{"minutes": 3}', "unsupported"),
+        ("doctor", b"", "unsupported"),
+        ("setting/volume", b'{"value": 3}', "unsupported"),
+    ],
+)
+def test_a_bad_command_says_why(name: str, payload: bytes, code: str) -> None:
+    answer = parse(name, payload)
+    assert isinstance(answer, Rejected)
+    assert answer.code == code
+    assert answer.message
+
+
+def test_eight_levels_are_no_error_of_depth() -> None:
+    answer = parse("listen", b'{"a":' * 7 + b"[]" + b"}" * 7)
+    assert isinstance(answer, Rejected)
+    assert answer.code == "bad_payload"
+
+
+def test_brackets_within_strings_do_not_nest() -> None:
+    text = '[[[[[[[[[[ \\" {{{{{{{{{{'
+    assert parse("say", b'{"text": "%s"}' % text.encode()) == Accepted(SayRequest(text.replace("\\", "")))
+
+
+def test_the_id_comes_back_with_the_request_and_with_the_error() -> None:
+    assert parse("listen", b'{"id": "7"}') == Accepted(ListenRequest(), "7")
+    wrong = parse("volume", b'{"id": "7", "percent": 300}')
+    assert isinstance(wrong, Rejected)
+    assert wrong.id == "7"
+    assert "percent" in wrong.message
+
+
+def test_an_error_repeats_nothing_of_the_payload() -> None:
+    for payload in (b'{"sesame": 1}', b'{"percent": "sesame"}', b"sesame", b'{"percent": 3, "id": ["sesame"]}'):
+        answer = parse("volume", payload)
+        assert isinstance(answer, Rejected)
+        assert "sesame" not in answer.message
+
+
+names = st.sampled_from(["listen", "stop", "say", "ask", "mute", "volume", "timer", "setting/x"]) | st.text(max_size=20)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=30),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
+    max_leaves=20,
+)
+likely = st.dictionaries(st.sampled_from(["id", "text", "on", "percent", "x"]), json_values, max_size=4)
+
+
+def check(name: str, payload: bytes) -> None:
+    answer = parse(name, payload)
+    assert isinstance(answer, Accepted | Rejected)
+    json.dumps(answer.id, ensure_ascii=False).encode()
+    if isinstance(answer, Accepted) and isinstance(answer.request, SayRequest | AskRequest):
+        assert answer.request.text.encode().strip()
+
+
+@given(names, st.binary(max_size=200))
+@example("say", b'{"text": "\xed\xa0\x80"}')
+@example("say", b'{"id": "\\udfff"}')
+def test_no_bytes_make_it_raise(name: str, payload: bytes) -> None:
+    check(name, payload)
+
+
+@given(names, json_values | likely)
+def test_no_json_makes_it_raise(name: str, value: object) -> None:
+    check(name, json.dumps(value).encode())
+
+
+@given(st.integers(0, 100), st.text(st.characters(codec="utf-8"), max_size=64))
+def test_what_is_well_formed_is_taken(percent: int, sender: str) -> None:
+    payload = json.dumps({"percent": percent, "id": sender}).encode()
+    assert parse("volume", payload) == Accepted(VolumeRequest(percent), sender)
