@@ -257,7 +257,7 @@ class Config(BaseSettings):
 
     model_config = SettingsConfigDict(frozen=True, extra="forbid")
 
-    version: Literal[1] = Field(1, description="of this format")
+    version: Literal[1] = Field(1, description="the format of this file")
     audio: Audio = Audio()
     wake: WakeSection = WakeSection()
     endpoint: EndpointSection = EndpointSection()

@@ -75,13 +75,14 @@ def _explain(error: Exception) -> tuple[int, str]:
     from agent.cli.install import Busy
     from agent.cli.output import UsageError
     from agent.cli.unpack import BadArchive
+    from agent.config_file import ConfigError
     from agent.credentials import CredentialError
     from agent.models import ModelDamaged, ModelMissing
 
     match error:
         case UsageError():
             return 2, str(error)
-        case ModelMissing() | ModelDamaged() | WrongFile() | BadArchive() | CredentialError():
+        case ConfigError() | ModelMissing() | ModelDamaged() | WrongFile() | BadArchive() | CredentialError():
             return 78, str(error)
         case FetchFailed() | Busy() | OSError():
             return 75, str(error)

@@ -1,0 +1,89 @@
+# Everything lives in .venv, where the command is: .venv/bin/voice-agent. `make` alone explains the targets.
+# Stamps in .venv say what is done, so that a second run needs neither time nor network.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check bench nightly docs lock clean
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+# To build pyalsaaudio and systemd-python; the headers of Python itself only where they are missing.
+DEBIAN := gcc pkg-config libasound2-dev libsystemd-dev
+DEBIAN += $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
+DEBIAN += $(shell $(PYTHON) -c 'import os, sysconfig as s; os.stat(s.get_path("include") + "/Python.h")' 2>/dev/null || echo python3-dev)
+# The room of demo, test and bench: sound server, broker, and voices that are not the agent's.
+DEBIAN += alsa-utils libasound2-plugins pulseaudio pulseaudio-utils mosquitto mosquitto-clients sox \
+  espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts pocketsphinx-testdata
+MODELS := en_US-joe-medium smollm2-135m vosk-small-ko
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
+
+setup: $(VENV)/.models ## Debian packages, .venv with voice-agent in it, the models of the demo
+
+demo: setup ## the whole job on this machine, without a sound card (ARGS="--json")
+	$(BIN)/voice-agent demo $(ARGS)
+
+test: setup ## all tests but the long ones (ARGS="tests/cli")
+	$(BIN)/python -m pytest -m "not nightly" $(ARGS)
+
+nightly: setup ## the long ones
+	$(BIN)/python -m pytest -m nightly $(ARGS)
+
+check: $(VENV)/.python ## style, types, and who may import whom
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy --strict
+	$(BIN)/lint-imports
+
+bench: setup ## measure (ARGS="wake --json"; default: all)
+	$(BIN)/voice-agent bench $(or $(ARGS),all)
+
+docs: $(VENV)/.python ## renew the generated part of the README
+	$(BIN)/python -m agent.cli.reference README.md
+
+clean: ## remove .venv and what was generated
+	rm -rf $(VENV) .cache build dist demo-out bench-out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
+	  .import_linter_cache
+	find . -name __pycache__ -prune -exec rm -rf {} +
+
+$(VENV)/.models: agent/models.toml $(VENV)/.python
+	$(BIN)/voice-agent models install $(MODELS)
+	@touch $@
+
+$(VENV)/.python: requirements-build.txt requirements-dev.txt pyproject.toml $(VENV)/.debian
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-build.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes --use-pep517 --no-build-isolation -r requirements-dev.txt
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.debian: Makefile
+	@missing=$$(for name in $(DEBIAN); do \
+	    dpkg-query -W -f='$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || echo $$name; done); \
+	  if [ -n "$$missing" ]; then \
+	    command -v apt-get >/dev/null || { echo "please install: $$missing"; exit 1; }; \
+	    root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+	    echo "installing Debian packages:" $$missing; \
+	    $$root apt-get update -q && \
+	    $$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
+	  fi
+	@mkdir -p $(VENV) && touch $@
+
+# Only for maintainers: pins with hashes, without an index's address. uv comes into a scratch environment.
+UV_COMPILE = .cache/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+  --no-emit-index-url --no-annotate --no-header $(ARGS)
+
+lock: ## pin the dependencies anew (ARGS="--upgrade")
+	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }
+	$(UV_COMPILE) requirements-build.in -o requirements-build.txt
+	$(UV_COMPILE) pyproject.toml -o requirements.txt
+	$(UV_COMPILE) pyproject.toml --extra dev -o requirements-dev.txt
+	@! grep -nE '://|^-' requirements*.txt || { echo "an address got into the requirements"; exit 1; }

@@ -1,0 +1,71 @@
+"""`voice-agent check`: configuration, models, credentials; every error at once, nothing started."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from agent import config_file, credentials, engines, models
+from agent.cli import output
+from agent.config import Config
+from agent.config_file import ConfigError
+from agent.credentials import CredentialError
+from agent.models import ModelDamaged, ModelMissing
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--config", type=Path, metavar="FILE")
+    parser.add_argument("--json", action="store_true")
+
+
+def run(args: argparse.Namespace) -> int:
+    try:
+        config = config_file.load(args.config)
+    except ConfigError as error:
+        problems, warnings = [str(problem) for problem in error.problems], []
+    else:
+        problems, warnings = list(problems_of(config)), config_file.warnings(config)
+    if args.json:
+        output.data({"ok": not problems, "problems": problems, "warnings": warnings})
+    else:
+        for warning in warnings:
+            output.note(f"warning: {warning}")
+        for problem in problems:
+            output.note(problem)
+        output.note(f"{len(problems)} problems" if problems else "configuration and models are fine")
+    return 78 if problems else 0
+
+
+def problems_of(config: Config) -> Iterator[str]:
+    """What would keep a valid configuration from working here, one sentence each."""
+    yield from _models(config)
+    yield from _credentials(config)
+    if config.mqtt.enabled and config.mqtt.ca_file and not Path(config.mqtt.ca_file).is_file():
+        yield f"mqtt.ca_file: there is no file {config.mqtt.ca_file}"
+
+
+def _models(config: Config) -> Iterator[str]:
+    try:
+        chosen = engines.choose(config)
+    except ModelMissing as error:
+        yield from str(error).splitlines()
+        return
+    for path in chosen.models():
+        try:
+            models.verify(path)
+        except ModelDamaged as error:
+            yield str(error)
+
+
+def _credentials(config: Config) -> Iterator[str]:
+    named = {f"llm.profiles.{name}.api_key": profile.api_key for name, profile in config.llm.profiles.items()}
+    if config.mqtt.enabled:
+        named["mqtt.password"] = config.mqtt.password
+    for key, name in named.items():
+        if name is None:
+            continue
+        try:
+            credentials.read(name)
+        except CredentialError as error:
+            yield f"{key}: {error}"

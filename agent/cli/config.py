@@ -1,0 +1,83 @@
+"""`voice-agent config`: what the configuration is, could be, and how to bring an old one up to date."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+
+from pydantic import BaseModel
+
+from agent import config_file
+from agent.cli import output, toml
+from agent.config import Config, LlmProfile
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "action", nargs="?", choices=["show", "migrate", "document"], default="show", help="show: print"
+    )
+    parser.add_argument("--config", type=Path, metavar="FILE")
+    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--example", "--defaults", action="store_true", help="print a commented example instead")
+
+
+def run(args: argparse.Namespace) -> int:
+    match args.action:
+        case "migrate":
+            config_file.load(args.config)
+            output.note("the configuration is of version 1, the newest: nothing to do")
+        case _ if args.example:
+            print(example(), end="")
+        case _:
+            _show(config_file.load(args.config), args.json)
+    return 0
+
+
+def _show(config: Config, as_json: bool) -> None:
+    values = config.model_dump(mode="json")
+    if as_json:
+        output.data(values)
+    else:
+        print(toml.document(values), end="")
+
+
+def example() -> str:
+    """All keys with their defaults and meanings; as it stands it changes nothing."""
+    return "\n".join(_example()).strip() + "\n"
+
+
+def _example() -> Iterator[str]:
+    yield "# The configuration of voice-agent. Every line shows its default: keep what you change."
+    yield ""
+    section: tuple[str, ...] = ()
+    for path, info in toml.fields(Config):
+        if path[:-1] != section:
+            section = path[:-1]
+            yield from ("", *_purpose(section), f"[{'.'.join(section)}]")
+        if path == ("llm", "profiles"):
+            continue
+        yield f"# {info.description}"
+        yield toml.assignment(path[-1], toml.default(info))
+        if path == ("llm", "use"):
+            yield from _example_profile()
+
+
+def _example_profile() -> Iterator[str]:
+    yield ""
+    yield "# [llm.profiles.home]"
+    for name, info in LlmProfile.model_fields.items():
+        value = "http://localhost:11434/v1" if name == "base_url" else toml.default(info)
+        yield f"# # {info.description}"
+        yield f"# {toml.assignment(name, value)}"
+
+
+def _purpose(path: tuple[str, ...]) -> Iterator[str]:
+    model: type[BaseModel] = Config
+    for part in path:
+        inner = model.model_fields[part].annotation
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            return
+        model = inner
+    if model.__doc__:
+        yield f"# {model.__doc__.strip()}"

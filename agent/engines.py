@@ -1,0 +1,147 @@
+"""Which engine and which model each part uses, from configuration and from what is installed. Nothing is loaded here.
+
+"auto" means: the first engine of the part's order that has a model for the persona's language. Vosk comes before
+Moonshine (it streams), Piper before espeak-ng (it sounds better).
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, TypeVar
+
+from agent import models
+from agent.config import AsrSection, Config, LlmProfile, WakeSection, WakeWord
+from agent.models import ModelMissing
+
+WakeEngine = Literal["openwakeword", "microwakeword"]
+AsrEngine = Literal["vosk", "moonshine"]
+TtsEngine = Literal["piper", "espeak"]
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class WakeChoice:
+    """`word`: as configured; `model`: .onnx or .json; `threshold`: the word's own or the section's."""
+
+    word: str
+    engine: WakeEngine
+    model: Path
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
+class AsrChoice:
+    engine: AsrEngine
+    model: Path
+
+
+@dataclass(frozen=True, slots=True)
+class TtsChoice:
+    """`model`: the .onnx of a Piper voice; None for espeak-ng, which brings its own."""
+
+    engine: TtsEngine
+    model: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Engines:
+    """`llm`: the GGUF of the first embedded profile in use, None where there is none."""
+
+    wake: tuple[WakeChoice, ...]
+    asr: AsrChoice
+    tts: TtsChoice
+    llm: Path | None
+
+    def models(self) -> Iterator[Path]:
+        """Everything that has checksums to verify."""
+        yield from (choice.model for choice in self.wake)
+        yield self.asr.model
+        yield from (path for path in (self.tts.model, self.llm) if path)
+
+
+def choose(config: Config) -> Engines:
+    """Raises ModelMissing, with one line for each part that lacks its model."""
+    language = config.persona.language
+    missing: list[str] = []
+
+    def tried(key: str, resolve: Callable[[], _T]) -> _T | None:
+        try:
+            return resolve()
+        except ModelMissing as error:
+            missing.append(f"{key}: {error}")
+            return None
+
+    words = [
+        tried(f"wake.words[{index}].model", lambda word=word: wake(config.wake, word, language))  # type: ignore[misc]
+        for index, word in enumerate(config.wake.words)
+    ]
+    asr = tried("asr", lambda: recogniser(config.asr, language))
+    tts = tried("tts", lambda: voice(config.tts.engine, config.tts.voice, language))
+    llm = tried("llm", lambda: embedded(config))
+    if missing or asr is None or tts is None:
+        raise ModelMissing("\n".join(missing))
+    return Engines(tuple(word for word in words if word), asr, tts, llm)
+
+
+def wake(section: WakeSection, word: WakeWord, language: str) -> WakeChoice:
+    """The engine of the section, unless the word is a file of the other one. Raises ModelMissing."""
+    engine: WakeEngine = section.engine
+    if word.model.endswith((".onnx", ".json")):
+        engine = "openwakeword" if word.model.endswith(".onnx") else "microwakeword"
+    kind: models.Kind = "wake-openwakeword" if engine == "openwakeword" else "wake-microwakeword"
+    return WakeChoice(
+        word.model, engine, models.require(kind, language, word.model), word.threshold or section.threshold
+    )
+
+
+def recogniser(section: AsrSection, language: str) -> AsrChoice:
+    """Raises ModelMissing, which names Vosk's model where both engines have none."""
+    if section.engine == "moonshine" or _is_moonshine(section):
+        return AsrChoice("moonshine", models.require("asr-moonshine", language, section.model))
+    try:
+        return AsrChoice("vosk", models.require("asr-vosk", language, section.model))
+    except ModelMissing:
+        if section.engine == "vosk" or section.model or section.grammar:
+            raise
+        return AsrChoice("moonshine", _or_raise(language))
+
+
+def _is_moonshine(section: AsrSection) -> bool:
+    """Whether "auto" is decided by the name of the model."""
+    return section.engine == "auto" and section.model is not None and bool(models.find(section.model, "asr-moonshine"))
+
+
+def _or_raise(language: str) -> Path:
+    try:
+        return models.require("asr-moonshine", language)
+    except ModelMissing:
+        return models.require("asr-vosk", language)
+
+
+def voice(engine: Literal["auto", "piper", "espeak"], name: str | None, language: str) -> TtsChoice:
+    """Raises ModelMissing."""
+    if engine == "espeak":
+        return _espeak()
+    try:
+        return TtsChoice("piper", models.require("tts-piper", language, name))
+    except ModelMissing:
+        if engine == "piper" or name or not shutil.which("espeak-ng"):
+            raise
+        return _espeak()
+
+
+def _espeak() -> TtsChoice:
+    if not shutil.which("espeak-ng"):
+        raise ModelMissing("espeak-ng is not installed: `sudo apt-get install espeak-ng`")
+    return TtsChoice("espeak", None)
+
+
+def embedded(config: Config) -> Path | None:
+    """Raises ModelMissing."""
+    profiles = (config.llm.profiles[name] for name in config.llm.use)
+    profile: LlmProfile | None = next((each for each in profiles if each.kind == "embedded"), None)
+    return models.require("llm-gguf", config.persona.language, profile.model) if profile else None
