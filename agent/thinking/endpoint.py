@@ -1,0 +1,176 @@
+"""One profile: a request to an OpenAI-compatible server, and the one retry.
+
+- Before the first text a lost connection, a status 5xx or 429 is tried once more, if there is time left.
+- A parameter that the server does not know is left out from then on: newer OpenAI models want `max_completion_tokens`
+  instead of `max_tokens`, and no temperature.
+- A model is cold, and gets more time, until its first answer and after COLD_S without one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import ssl
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any
+
+import httpcore
+
+from agent.clock import Clock
+from agent.config import LlmProfile
+from agent.thinking.address import COMPLETIONS
+from agent.thinking.failure import Failure
+from agent.thinking.location import Location, Locator
+from agent.thinking.memory import Message
+from agent.thinking.refusals import explanation, jitter, refusal, unwanted_parameter
+from agent.thinking.request import OnText, Request, beginning, headers_of
+from agent.thinking.wire import Refused, open_pool
+
+log = logging.getLogger(__name__)
+
+COLD_S = 300.0  # Ollama unloads a model after five idle minutes
+MAX_ERROR = 8192
+MAX_LIST = 262_144
+
+
+class Endpoint:
+    """Belongs to one asyncio loop. `close` it there."""
+
+    def __init__(self, name: str, profile: LlmProfile, locator: Locator, clock: Clock) -> None:
+        self.name = name
+        self.profile = profile
+        self.locator = locator
+        self._clock = clock
+        self._pool: httpcore.AsyncConnectionPool | None = None
+        self._warm_at: float | None = None
+        self._unwanted: set[str] = set()
+
+    async def ask(self, messages: list[Message], on_text: OnText) -> None:
+        """One reply, piece by piece. Returns at its end; raises Failure; can be cancelled at any time."""
+        now = asyncio.get_running_loop().time
+        cold = self._warm_at is None or now() - self._warm_at > COLD_S
+        request = Request(self.profile, cold, on_text)
+        try:
+            await self._try(request, messages)
+        except Failure as failure:
+            if failure.code == "timeout":
+                self._warm_at = now()  # it had its time to load
+            if failure.code == "cut_off" and not request.begun:
+                raise Failure("unreachable", failure.detail) from failure
+            raise
+        self._warm_at = now()
+
+    async def _try(self, request: Request, messages: list[Message]) -> None:
+        retried = False
+        while True:
+            try:
+                if await self._attempt(request, messages):
+                    return
+            except Failure as failure:
+                if retried or failure.again_in is None or not request.permits(failure.again_in):
+                    raise
+                log.info("%s: %s, once more in %.1f s", self.name, failure.detail, failure.again_in)
+                retried = True
+                await asyncio.sleep(failure.again_in)
+
+    async def reach(self) -> None:
+        """Ask for the list of models: is the server there, and will it take the key? Raises Failure.
+
+        Leaves an open connection behind for the next request. A server without such a list (404) is there, too.
+        """
+        self.locator.check()
+        if not self.locator.remote:
+            return
+        with _mapped():
+            async with asyncio.timeout(self.profile.connect_timeout_s + self.profile.token_timeout_s):
+                location = await self.locator.locate()
+                async with self._send("GET", location, "/models", b"") as response:
+                    body = await beginning(response, MAX_LIST)
+        if response.status in (401, 403) or response.status >= 500:
+            raise self._refusal(location, response, body)
+
+    async def close(self) -> None:
+        if self._pool:
+            await self._pool.aclose()
+
+    async def _attempt(self, request: Request, messages: list[Message]) -> bool:
+        """False where the server disliked a parameter that can be left out: then the next attempt does."""
+        body = b""
+        with _mapped():
+            async with request.deadline():
+                location = await self.locator.locate()
+                content = json.dumps(self._request_body(messages)).encode()
+                async with self._send("POST", location, COMPLETIONS, content) as response:
+                    if response.status == 200:
+                        await request.read(response, location.hide)
+                    else:
+                        body = await beginning(response, MAX_ERROR)
+        if response.status == 200:
+            return True
+        if response.status in (400, 422) and self._leave_out(unwanted_parameter(body)):
+            return False
+        raise self._refusal(location, response, body)
+
+    def _refusal(self, location: Location, response: httpcore.Response, body: bytes) -> Failure:
+        what = location.hide(explanation(body))
+        return refusal(response.status, headers_of(response), what, self._clock().wall)
+
+    def _leave_out(self, parameter: str | None) -> bool:
+        if parameter is None or parameter in self._unwanted:
+            return False
+        log.info("%s: the server does not want the parameter %s", self.name, parameter)
+        self._unwanted.add(parameter)
+        return True
+
+    def _request_body(self, messages: list[Message]) -> dict[str, Any]:
+        profile = self.profile
+        limit = "max_completion_tokens" if "max_tokens" in self._unwanted else "max_tokens"
+        optional = {"model": profile.model, "temperature": profile.temperature, "top_p": profile.top_p}
+        given = {key: value for key, value in optional.items() if value is not None and key not in self._unwanted}
+        return {"messages": messages, "stream": True, limit: profile.max_tokens, **given}
+
+    @asynccontextmanager
+    async def _send(
+        self, method: str, location: Location, path: str, content: bytes
+    ) -> AsyncIterator[httpcore.Response]:
+        if self._pool is None:
+            self._pool = open_pool(location.address, location.key is not None)
+        headers = [("User-Agent", "voice-agent"), ("Accept-Encoding", "identity"), ("Cache-Control", "no-store")]
+        if content:
+            headers += [("Content-Type", "application/json"), ("Accept", "text/event-stream")]
+        if location.key:
+            headers.append(("Authorization", f"Bearer {location.key.reveal()}"))
+        timeouts = {"timeout": {"connect": self.profile.connect_timeout_s}}
+        url = location.address.url(path)
+        async with self._pool.stream(method, url, headers=headers, content=content, extensions=timeouts) as response:
+            yield response
+
+
+@contextmanager
+def _mapped() -> Iterator[None]:
+    """httpcore's errors as Failures. Their texts are not passed on: they may quote a header."""
+    try:
+        yield
+    except Refused as error:
+        raise Failure("unreachable", str(error)) from error
+    except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
+        raise _unconnected(error) from error
+    except httpcore.ProtocolError as error:
+        raise Failure("cut_off", "the server broke off or does not speak HTTP", jitter()) from error
+    except httpcore.NetworkError as error:
+        raise Failure("cut_off", "the connection was lost", jitter()) from error
+    except TimeoutError as error:
+        raise Failure("timeout", "no answer in time") from error
+
+
+def _unconnected(error: Exception) -> Failure:
+    cause = error.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return Failure("unreachable", f"TLS certificate refused: {cause.verify_message}")
+    if isinstance(cause, ssl.SSLError):
+        return Failure("unreachable", f"TLS failed: {cause.reason}")
+    if isinstance(error, httpcore.ConnectTimeout):
+        return Failure("unreachable", "no connection in time")
+    return Failure("unreachable", "connection refused or no such host", jitter())

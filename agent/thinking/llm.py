@@ -1,0 +1,185 @@
+"""The thinker: one thread with one asyncio loop that asks the language model and passes its words on as events.
+
+Rules:
+- One question at a time. A question of a newer turn, or the same turn asked again, cancels the one before; questions of
+  an older turn are dropped. Cancelling closes the socket, also before the first word.
+- Each question ends in exactly one ReplyDone or LlmFailed, unless it was cancelled: then nothing more is said of it.
+- Without a profile there is no thread: a question fails at once, and that is no fault but a choice.
+- What this room cannot explain ends the thread, which is reported by `on_fatal`, and the exception goes its way to
+  `threading.excepthook`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Literal, assert_never
+
+from agent.clock import Clock
+from agent.config import Config, LlmProfile
+from agent.events import AskLlm, CancelLlm, Event, Health, LlmFailed, ReplyDelta, ReplyDone, Turn
+from agent.thinking.failure import Failure
+
+if TYPE_CHECKING:
+    from agent.thinking.embedded import Embedded
+    from agent.thinking.endpoint import Endpoint
+    from agent.thinking.profiles import Profiles
+
+log = logging.getLogger(__name__)
+
+STOP_S = 1.0
+Order = AskLlm | CancelLlm | Literal["warm"]
+
+NONE_CONFIGURED = "no language model is configured"
+
+
+class Thinker:
+    """Commands in from any thread, events out through `emit` from the thinker's own."""
+
+    def __init__(
+        self, config: Config, emit: Callable[[Event], None], clock: Clock, on_fatal: Callable[[str], None]
+    ) -> None:
+        self._config = config
+        self._emit = emit
+        self._clock = clock
+        self._on_fatal = on_fatal
+        self._lock = threading.Lock()  # guards the loop against being called when closed
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._commands: asyncio.Queue[Order | None] = asyncio.Queue()
+        self._thread: threading.Thread | None = None
+        # The rest belongs to the loop.
+        self._newest: Turn = 0
+        self._asking: asyncio.Task[None] | None = None
+        self._servers: list[Embedded] = []
+
+    def start(self) -> None:
+        """Returns at once; health tells when the profiles have been looked at."""
+        if not self._config.llm.use:
+            self._emit(Health(self._clock(), "llm", "ok", NONE_CONFIGURED))
+            return
+        self._emit(Health(self._clock(), "llm", "loading"))
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="thinking", daemon=True)
+        self._thread.start()
+
+    def do(self, command: AskLlm | CancelLlm) -> None:
+        """From any thread; never blocks."""
+        if not self._config.llm.use:
+            if isinstance(command, AskLlm):
+                self._emit(LlmFailed(self._clock(), command.turn, "none_configured", NONE_CONFIGURED))
+            return
+        self._tell(command)
+
+    def warm(self) -> None:
+        """Somebody may ask soon (a wake word was heard): open the connection already. From any thread."""
+        self._tell("warm")
+
+    def stop(self) -> None:
+        """Cancel what runs, end the thread and the embedded server; at most about a second. Idempotent."""
+        self._tell(None)
+        if self._thread:
+            self._thread.join(STOP_S)
+            if self._thread.is_alive():
+                log.warning("the thinker did not end within %g s", STOP_S)
+
+    def _tell(self, command: Order | None) -> None:
+        with self._lock:
+            if self._loop:
+                self._loop.call_soon_threadsafe(self._commands.put_nowait, command)
+
+    # The rest runs on the thinker's thread.
+
+    def _run(self) -> None:
+        assert self._loop is not None
+        loop, ended = self._loop, False
+        try:
+            with asyncio.Runner(loop_factory=lambda: loop) as runner:
+                try:
+                    runner.run(self._live())
+                    ended = True
+                finally:
+                    with self._lock:
+                        self._loop = None
+        finally:
+            for server in self._servers:
+                server.stop()
+            if not ended:
+                self._on_fatal("the thinker's thread ended unexpectedly")
+
+    async def _live(self) -> None:
+        from agent.thinking.profiles import Profiles
+
+        def note(name: str, loading: bool, trouble: Failure | None) -> None:
+            profiles.note(name, loading, trouble)
+
+        profiles = Profiles(self._endpoints(note), self._config.persona.prompt, self._clock, self._emit)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                watch = tasks.create_task(profiles.watch())
+                self._start_server()
+                while (command := await self._commands.get()) is not None:
+                    self._obey(command, profiles, tasks)
+                watch.cancel()
+                self._cancel()
+        finally:
+            await profiles.close()
+
+    def _endpoints(self, note: Callable[[str, bool, Failure | None], None]) -> list[Endpoint]:
+        """Imports the HTTP client, which takes memory and time that an agent without a profile saves."""
+        from agent.thinking.embedded import Embedded
+        from agent.thinking.endpoint import Endpoint
+        from agent.thinking.location import Locator, Remote
+
+        def locator(name: str, profile: LlmProfile) -> Locator:
+            if profile.kind == "openai":
+                return Remote(profile)
+            server = Embedded(profile, self._config.persona.language, partial(note, name), self._on_fatal)
+            self._servers.append(server)
+            return server
+
+        named = ((name, self._config.llm.profiles[name]) for name in self._config.llm.use)
+        return [Endpoint(name, profile, locator(name, profile), self._clock) for name, profile in named]
+
+    def _start_server(self) -> None:
+        """A server of our own is loaded at the start where it is the first choice, else when it is needed."""
+        llm = self._config.llm
+        if llm.profiles[llm.use[0]].kind == "embedded":
+            with contextlib.suppress(Failure):  # told by `Profiles.watch`
+                self._servers[0].start()
+
+    def _obey(self, command: Order, profiles: Profiles, tasks: asyncio.TaskGroup) -> None:
+        match command:
+            case AskLlm(turn=turn):
+                if turn >= self._newest:
+                    self._newest = turn
+                    self._cancel()
+                    self._asking = tasks.create_task(self._ask(command, profiles))
+            case CancelLlm(turn=turn):
+                if turn >= self._newest:
+                    self._newest = turn
+                    self._cancel()
+            case "warm":
+                tasks.create_task(profiles.warm())
+            case _:
+                assert_never(command)
+
+    def _cancel(self) -> None:
+        """Once each: a request that is cancelled twice may leave its connection open."""
+        asking, self._asking = self._asking, None
+        if asking:
+            asking.cancel()
+
+    async def _ask(self, ask: AskLlm, profiles: Profiles) -> None:
+        def on_text(text: str) -> None:
+            self._emit(ReplyDelta(self._clock(), ask.turn, text))
+
+        try:
+            await profiles.answer(ask, on_text)
+        except Failure as failure:
+            self._emit(LlmFailed(self._clock(), ask.turn, failure.code, failure.detail))
+        else:
+            self._emit(ReplyDone(self._clock(), ask.turn))

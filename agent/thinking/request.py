@@ -1,0 +1,130 @@
+"""The deadlines of a request, and the reading of its reply.
+
+Deadlines are absolute and our own, since a time-out per read never ends a trickle: the first text within
+`first_token_timeout_s` of the request (the cold value where the server may have to load the model first); then text at
+least every `token_timeout_s`, comments and empty deltas do not count; all within `total_timeout_s`, to which loading
+time is added. Reasoning counts as progress, since the server is at work.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import httpcore
+
+from agent.config import LlmProfile
+from agent.thinking.failure import Failure
+from agent.thinking.refusals import jitter
+from agent.thinking.reply import ReplyReader
+
+FINISH_S = 1.0  # how long to wait for "[DONE]" behind a finish_reason
+DRAIN_S = 0.1  # how long to wait for the end of the body behind "[DONE]", so that the connection can be used again
+DRAIN_BYTES = 8192
+
+OnText = Callable[[str], None]
+
+
+class Request:
+    """The deadlines of one request over its attempts, and the reading of its reply."""
+
+    def __init__(self, profile: LlmProfile, cold: bool, on_text: OnText) -> None:
+        self._profile = profile
+        self._on_text = on_text
+        first_s, total_s = profile.first_token_timeout_s, profile.total_timeout_s
+        if cold and profile.cold_first_token_timeout_s > first_s:
+            total_s += profile.cold_first_token_timeout_s - first_s
+            first_s = profile.cold_first_token_timeout_s
+        now = self._now()
+        self._total_at = now + total_s
+        self._first_at = min(now + first_s, self._total_at)
+        self.begun = False
+        self._finished = False
+        self._limit: asyncio.Timeout | None = None
+
+    def permits(self, delay_s: float) -> bool:
+        """Whether a retry after `delay_s` makes sense: nothing was said yet and there is time left."""
+        return not self.begun and self._now() + delay_s < self._first_at
+
+    @asynccontextmanager
+    async def deadline(self) -> AsyncIterator[None]:
+        """Raises Failure("timeout") when text is overdue. After a finish_reason, silence is an end like any other."""
+        try:
+            async with asyncio.timeout_at(self._first_at) as self._limit:
+                yield
+        except TimeoutError as error:
+            if not (self._finished and self.begun):
+                waited = "no more text in time" if self.begun else "no text in time"
+                raise Failure("timeout", waited) from error
+
+    async def read(self, response: httpcore.Response, hide: Callable[[str], str]) -> None:
+        """Hand out the reply's text as it comes. `hide` takes secrets out of a text. Raises Failure."""
+        headers = headers_of(response)
+        _check(headers)
+        reader = ReplyReader(hide)
+        stream = response.aiter_stream()
+        async for data in stream:
+            self._hand_out(reader, reader.feed(data))
+            if reader.done:
+                await _drain(stream)
+                break
+        self._hand_out(reader, reader.flush())
+        framed = "content-length" in headers or "transfer-encoding" in headers
+        if not (reader.done or reader.finish or framed):
+            raise Failure("cut_off", "the server closed the connection", jitter())
+        if not reader.begun:
+            reason = f" ({reader.finish})" if reader.finish else ""
+            raise Failure("bad_reply", f"an empty reply{reason}")
+
+    def _hand_out(self, reader: ReplyReader, texts: list[str]) -> None:
+        self.begun = reader.begun
+        self._finished = reader.done or bool(reader.finish)
+        if self._limit and (reader.progress or reader.finish):
+            wait_s = FINISH_S if reader.finish else self._profile.token_timeout_s
+            until = self._now() + wait_s
+            if not self.begun and not reader.finish:
+                until = max(until, self._first_at)
+            self._limit.reschedule(min(until, self._total_at))
+        if texts:
+            self._on_text("".join(texts))
+        if reader.failure:
+            raise reader.failure
+
+    @staticmethod
+    def _now() -> float:
+        return asyncio.get_running_loop().time()
+
+
+def _check(headers: dict[str, str]) -> None:
+    """Refuse what is no plain stream of events."""
+    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != "text/event-stream":
+        raise Failure("bad_reply", f"content type {kind or 'missing'} where text/event-stream was asked for")
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        raise Failure("bad_reply", f"content encoding {encoding} where none was asked for")
+
+
+def headers_of(response: httpcore.Response) -> dict[str, str]:
+    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
+
+
+async def beginning(response: httpcore.Response, limit: int) -> bytes:
+    """The beginning of a body."""
+    body = b""
+    async for data in response.aiter_stream():
+        body += data
+        if len(body) >= limit:
+            break
+    return body[:limit]
+
+
+async def _drain(stream: AsyncIterator[bytes]) -> None:
+    try:
+        async with asyncio.timeout(DRAIN_S):
+            async for data in stream:
+                if len(data) > DRAIN_BYTES:
+                    return
+    except TimeoutError:
+        return
