@@ -35,6 +35,7 @@ class Parent:
         os.close(null)
         os.set_blocking(self._out, False)
         self._lock = threading.Lock()  # guards the order on the pipe: a split message must not be interleaved
+        self._decoder = Decoder()
         self._spoke = False
         self.dropped = 0
         threading.Thread(target=self._heartbeat, args=(heartbeat_s,), name="heartbeat", daemon=True).start()
@@ -65,9 +66,17 @@ class Parent:
 
     def records(self) -> Iterator[Record]:
         """What the parent sends, as it comes; ends when the parent closes the pipe or is gone."""
-        decoder = Decoder()
-        while data := os.read(self._in, 65_536):
-            yield from decoder.feed(data)
+        while (records := self.receive()) is not None:
+            yield from records
+
+    def receive(self) -> list[Record] | None:
+        """What the parent has sent; blocks until there is something (see `fileno`). None when the parent is gone."""
+        data = os.read(self._in, 65_536)
+        return self._decoder.feed(data) if data else None
+
+    def fileno(self) -> int:
+        """To be polled for POLLIN before `receive`."""
+        return self._in
 
     def _write(self, data: bytes) -> bool:
         try:

@@ -26,6 +26,7 @@ from typing import Any
 HEADER = struct.Struct("<BBHIqqiI")
 MAX_RECORD = 4096
 MAX_PAYLOAD = MAX_RECORD - HEADER.size
+MAX_MESSAGE = 1 << 20
 
 
 class Kind(IntEnum):
@@ -75,6 +76,7 @@ class Decoder:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._parts: list[bytes] = []
+        self._parts_bytes = 0
 
     def feed(self, data: bytes) -> list[Record]:
         self._buffer += data
@@ -97,17 +99,26 @@ class Decoder:
             payload = bytes(self._buffer[HEADER.size : end])
             del self._buffer[:end]
             if flags & MORE:
-                self._parts.append(payload)
+                self._keep(payload)
                 continue
             if self._parts:
                 payload = b"".join([*self._parts, payload])
                 self._parts.clear()
+                self._parts_bytes = 0
             yield Record(Kind(kind), payload, turn, position, mono_ns, delay)
+
+    def _keep(self, part: bytes) -> None:
+        self._parts.append(part)
+        self._parts_bytes += len(part)
+        if self._parts_bytes > MAX_MESSAGE:
+            raise BadRecord(f"a message of over {MAX_MESSAGE} bytes")
 
 
 def split_message(message: dict[str, Any], turn: int = 0) -> list[Record]:
-    """A message of any length as one or more records."""
+    """A message as one or more records. Raises ValueError where it is over MAX_MESSAGE."""
     data = json.dumps(message, ensure_ascii=False).encode()
+    if len(data) > MAX_MESSAGE:
+        raise ValueError(f"a message of {len(data)} bytes, at most {MAX_MESSAGE} are allowed")
     slices = [data[i : i + MAX_PAYLOAD] for i in range(0, len(data), MAX_PAYLOAD)] or [b""]
     last = len(slices) - 1
     return [Record(Kind.MESSAGE, part, turn, flags=MORE if i < last else 0) for i, part in enumerate(slices)]
