@@ -57,10 +57,9 @@ def read(name: str) -> Secret:
             return _checked(path, descriptor, trusted)
         finally:
             os.close(descriptor)
-    wanted = user_folder() / name
-    raise CredentialError(
-        f'there is no credential "{name}"; put it into {wanted} (chmod 600) or {SYSTEM_FOLDER / name}'
-    )
+    # Its name is not repeated: somebody may have put the secret where its name belongs.
+    places = f"{user_folder()} or {SYSTEM_FOLDER}"
+    raise CredentialError(f"there is no such credential; put it into a file of that name in {places} (chmod 600)")
 
 
 def user_folder() -> Path:

@@ -7,7 +7,9 @@ may lie. What was written before a refusal lies in a folder that the caller thro
 
 from __future__ import annotations
 
+import errno
 import stat
+import struct
 import zipfile
 import zlib
 from pathlib import Path, PurePosixPath
@@ -15,6 +17,17 @@ from pathlib import Path, PurePosixPath
 RATIO = 20
 MAX_FILES = 10_000
 _STEP = 1 << 20
+# What zipfile and its decompressors raise for bytes that make no sense; found by changing bytes at random.
+_DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    NotImplementedError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 
 
 class BadArchive(Exception):
@@ -29,8 +42,12 @@ def unpack(archive: Path, prefix: str, folder: Path) -> list[Path]:
     try:
         with zipfile.ZipFile(archive) as source:
             return _unpack(source, prefix, folder, RATIO * archive.stat().st_size)
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+    except _DAMAGE as error:
         raise BadArchive(f"{archive.name} is damaged: {error}") from error
+    except OSError as error:
+        if error.errno == errno.EINVAL:  # a seek to before the file
+            raise BadArchive(f"{archive.name} is damaged: {error}") from error
+        raise
 
 
 def _unpack(source: zipfile.ZipFile, prefix: str, folder: Path, budget: int) -> list[Path]:
@@ -54,14 +71,16 @@ def _unpack(source: zipfile.ZipFile, prefix: str, folder: Path, budget: int) -> 
 def _target(info: zipfile.ZipInfo, prefix: str) -> PurePosixPath | None:
     """Where the member goes, None if it is not wanted. Every member is judged, wanted or not."""
     path = PurePosixPath(info.filename)
-    if path.is_absolute() or ".." in path.parts or "\\" in info.filename or ":" in info.filename:
+    if not path.parts or path.is_absolute() or ".." in path.parts or "\\" in info.filename or ":" in info.filename:
         raise BadArchive(f"the archive tries to leave its folder: {info.filename!r}")
     mode = info.external_attr >> 16
     if stat.S_IFMT(mode) not in (0, stat.S_IFREG, stat.S_IFDIR):
         raise BadArchive(f"the archive holds something that is no file: {info.filename!r}")
     if info.flag_bits & 0x1:
         raise BadArchive(f"the archive is encrypted: {info.filename!r}")
-    if info.is_dir() or not info.filename.startswith(prefix):
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # the others' memory has no bound
+        raise BadArchive(f"the archive is packed in an unusual way: {info.filename!r}")
+    if info.filename.endswith("/") or not info.filename.startswith(prefix):
         return None
     return PurePosixPath(info.filename.removeprefix(prefix) or path.name)
 
