@@ -200,7 +200,7 @@ def _message(key: Key, detail: ErrorDetails) -> str:
     shown = f", not {given}" if isinstance(given, int | float) else ""
     match detail["type"]:
         case "extra_forbidden":
-            near = get_close_matches(str(key[-1]), _siblings(key), 1)
+            near = get_close_matches(str(key[-1]), _siblings(key), 1, 0.5)
             hint = f'; did you mean "{near[0]}"?' if near else ""
             return f"there is no such key{hint}"
         case "missing":
@@ -216,15 +216,18 @@ def _message(key: Key, detail: ErrorDetails) -> str:
 
 def _siblings(key: Key) -> list[str]:
     """The keys that exist where `key` was looked for."""
-    model: object = Config
+    place: object = Config
     for part in key[:-1]:
-        if isinstance(model, type) and issubclass(model, BaseModel):
-            model = _inner(model.model_fields[str(part)].annotation) if part in model.model_fields else None
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+        if isinstance(place, type) and issubclass(place, BaseModel):
+            known = place.model_fields.get(str(part))
+            place = known.annotation if known else None
+        else:  # an index, or a name that the user gives
+            place = _inner(place)
+    return list(place.model_fields) if isinstance(place, type) and issubclass(place, BaseModel) else []
 
 
 def _inner(annotation: object) -> object:
-    """The model within `Model`, `tuple[Model, ...]`, `dict[str, Model]`, `Model | None`."""
+    """The model within `tuple[Model, ...]` or `dict[str, Model]`."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next((found for each in get_args(annotation) if (found := _inner(each))), None)
