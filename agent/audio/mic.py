@@ -126,7 +126,9 @@ class Stream:
         for at in range(0, len(pcm), step):
             position = self._position + at // size
             records.append(
-                Record(Kind.AUDIO, pcm[at : at + step], 0, position, self._clock.time_of(position), len(pcm) // size)
+                Record(
+                    Kind.AUDIO, pcm[at : at + step], 0, position, self._clock.time_of(position), (len(pcm) - at) // size
+                )
             )
         self._line.send(records)
 

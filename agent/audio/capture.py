@@ -1,0 +1,236 @@
+"""Capture: supervises the microphone child and hands out mono 16 kHz blocks with true time stamps.
+
+Two threads meet here: the child's I/O thread puts raw records into a bounded queue (the oldest go first when the reader
+is too slow), the reader (`hearing`'s ear) takes and converts them, many periods by one numpy call. Lost sound, wherever
+it was lost, shows as a jump of the position and as `gap`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from agent.audio.convert import SECOND_NS, Converter, Stream
+from agent.audio.pcm import RATE_HZ, Block
+from agent.audio.soundness import Level, Meter, PartHealth
+from agent.child import Child, ChildSpec, ChildState
+from agent.clock import Clock
+from agent.config import Mic
+from agent.events import Event
+from agent.records import Kind, Record, split_message
+
+log = logging.getLogger(__name__)
+
+QUEUE_S = 5.0
+STALL_S = 3.0
+LATE_NS = 20_000_000
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Counters:
+    """Since start. `periods` of 10 ms were read, `lost` never came; `late`: over 20 ms late on the way to this process.
+
+    `dropped`: periods that came too fast for their reader; `restarts` of the child.
+    """
+
+    periods: int = 0
+    lost: int = 0
+    xruns: int = 0
+    late: int = 0
+    dropped: int = 0
+    restarts: int = 0
+
+
+class Capture:
+    def __init__(
+        self, config: Mic, emit: Callable[[Event], None], clock: Clock, on_fatal: Callable[[str], None]
+    ) -> None:
+        self._config = config
+        self._health = PartHealth("mic", emit, clock)
+        self._meter = Meter()
+        settings = config.model_dump(include={"device", "rate_hz", "channels", "format", "buffer_ms", "realtime"})
+        spec = ChildSpec("mic", "agent.audio.mic", (json.dumps(settings),), hang_is_death=False)
+        self._child = Child(spec, self._on_record, self._on_state, on_fatal)
+        self._drain = 1
+        self._arrived = threading.Condition()  # guards the five below
+        self._queue: deque[tuple[Stream, Record]] = deque()
+        self._queued_s = 0.0
+        self._stream: Stream | None = None
+        self._over = False
+        self._counters = Counters()
+        self._converter: tuple[Stream, Converter] | None = None  # these two are the reader's alone
+        self._end: Block | None = None
+
+    def start(self) -> None:
+        self._health.set("loading", "the microphone is being opened")
+        self._child.start()
+
+    def stop(self) -> None:
+        self._child.stop()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the child."""
+        return self._child.pid
+
+    @property
+    def ended(self) -> bool:
+        """A file with the audio's own clock has been read to its end."""
+        with self._arrived:
+            return self._over and not self._queue
+
+    def read(self, timeout_s: float) -> list[Block]:
+        """What was heard since the last call, in order; waits for something, at most `timeout_s`. One thread only.
+
+        The samples may be read-only views. `gap` is set on the first block after a loss.
+        """
+        with self._arrived:
+            self._arrived.wait_for(lambda: self._queue, timeout_s)
+            taken = list(self._queue)
+            self._queue.clear()
+            self._queued_s = 0.0
+        blocks = [block for stream, record in _joined(taken) if (block := self._convert(stream, record))]
+        for block in blocks:
+            self._meter.feed(block.pcm)
+        if taken:
+            self._judge()
+            self._credit(*taken[-1])
+        return blocks
+
+    def drain_every(self, periods: int) -> None:
+        """How many periods the child waits for before it wakes up: eight in silence, one when it matters."""
+        if periods != self._drain:
+            self._drain = periods
+            self._child.send(*split_message({"type": "drain", "periods": periods}))
+
+    def level(self) -> Level:
+        return self._meter.level()
+
+    def counters(self) -> Counters:
+        with self._arrived:
+            return self._counters
+
+    # On the reader's thread.
+
+    def _convert(self, stream: Stream, record: Record) -> Block | None:
+        if self._converter is None or self._converter[0] is not stream:
+            origin, gap = self._origin(record, stream), self._end is not None
+            self._converter = stream, Converter(stream, self._config.channel, self._config.gain_db, origin, gap)
+        block = self._converter[1].feed(record)
+        self._end = block or self._end
+        return block
+
+    def _origin(self, record: Record, stream: Stream) -> int:
+        """Position of a new stream's frame 0, so that positions go on as time does."""
+        if self._end is None:
+            return 0
+        first_at = record.mono_ns / SECOND_NS - record.position / stream.rate_hz
+        end_at = self._end.at + len(self._end.pcm) / RATE_HZ
+        return self._end.position + len(self._end.pcm) + max(0, round((first_at - end_at) * RATE_HZ))
+
+    def _judge(self) -> None:
+        if self._health.status in ("ok", "degraded"):
+            complaint = self._meter.complaint()
+            self._health.set("degraded" if complaint else "ok", complaint)
+
+    def _credit(self, stream: Stream, record: Record) -> None:
+        """A file with the audio's own clock is sent as fast as it is read."""
+        if self._config.device.endswith("?clock=audio"):
+            until = record.position + len(record.payload) // stream.frame_bytes + stream.rate_hz
+            self._child.send(*split_message({"type": "credit", "until": until}))
+
+    # On the child's I/O thread.
+
+    def _on_record(self, record: Record) -> None:
+        if record.kind is Kind.AUDIO and self._stream:
+            self._put(self._stream, record)
+        elif record.kind is Kind.MESSAGE:
+            self._on_message(record.message())
+        elif record.kind is Kind.END:
+            with self._arrived:
+                self._over = True
+
+    def _put(self, stream: Stream, record: Record) -> None:
+        frames = len(record.payload) // stream.frame_bytes
+        read_ns = record.mono_ns + record.delay * SECOND_NS // stream.rate_hz
+        late = record.delay > 0 and time.monotonic_ns() - read_ns > LATE_NS
+        with self._arrived:
+            self._queue.append((stream, record))
+            self._queued_s += frames / stream.rate_hz
+            self._add(periods=_periods(frames, stream), late=int(late))
+            while self._queued_s > QUEUE_S:
+                old, oldest = self._queue.popleft()
+                lost = len(oldest.payload) // old.frame_bytes
+                self._queued_s -= lost / old.rate_hz
+                self._add(dropped=_periods(lost, old))
+            if len(self._queue) == 1:
+                self._arrived.notify()
+
+    def _on_message(self, message: dict[str, Any]) -> None:
+        match message["type"]:
+            case "format":
+                self._begin(Stream(message["rate_hz"], message["channels"], message["sample"]))
+            case "device":
+                self._health.set("ok" if message["ok"] else "failed", message["reason"])
+            case "lost" if self._stream:
+                log.warning("mic: %d frames lost (%s)", message["frames"], message["reason"])
+                with self._arrived:
+                    lost = _periods(message["frames"], self._stream)
+                    self._add(lost=lost, xruns=int(message["reason"] == "xrun"))
+            case "stall" if message["for_s"] >= STALL_S:
+                self._health.set("failed", "mic.stall: the device is open, but no sound comes")
+                self._child.replace(f"no sound for {message['for_s']} s")
+            case "warning":
+                log.warning("mic: %s", message["text"])
+            case _:
+                log.debug("mic: %s", message)
+
+    def _begin(self, stream: Stream) -> None:
+        with self._arrived:
+            self._stream = stream
+        log.info("mic: %s, %d Hz, %d channels, %s", self._config.device, stream.rate_hz, stream.channels, stream.sample)
+        self._credit(stream, Record(Kind.AUDIO))
+
+    def _on_state(self, state: ChildState, reason: str) -> None:
+        match state:
+            case "ready":
+                self._child.send(*split_message({"type": "drain", "periods": self._drain}))
+            case "died" | "hung":
+                self._health.set("failed", f"mic.child: the microphone's process {state}: {reason}")
+                with self._arrived:
+                    self._add(restarts=1)
+            case _:
+                pass
+
+    def _add(self, **more: int) -> None:
+        """Call with the lock held."""
+        changed = {name: getattr(self._counters, name) + count for name, count in more.items()}
+        self._counters = dataclasses.replace(self._counters, **changed)
+
+
+def _joined(taken: list[tuple[Stream, Record]]) -> list[tuple[Stream, Record]]:
+    """Neighbours that follow each other without a gap become one, to be converted by one call."""
+    runs: list[tuple[Stream, list[Record]]] = []
+    expected = -1
+    for stream, record in taken:
+        if not runs or runs[-1][0] is not stream or record.position != expected:
+            runs.append((stream, []))
+        runs[-1][1].append(record)
+        expected = record.position + len(record.payload) // stream.frame_bytes
+    return [(stream, _join(records)) for stream, records in runs]
+
+
+def _join(records: list[Record]) -> Record:
+    if len(records) == 1:
+        return records[0]
+    return dataclasses.replace(records[0], payload=b"".join(record.payload for record in records))
+
+
+def _periods(frames: int, stream: Stream) -> int:
+    return -(-frames * 100 // stream.rate_hz)
