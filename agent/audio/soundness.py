@@ -16,6 +16,7 @@ from agent.events import Event, Health, Part, Status
 
 ZERO = 30 * RATE_HZ
 CLIP_WINDOW = 10 * RATE_HZ
+SLICE = RATE_HZ // 10
 CLIP_SHARE = 0.01
 SILENCE_DBFS = -120.0
 
@@ -39,6 +40,10 @@ class Meter:
         self._clipping = False
 
     def feed(self, pcm: Samples) -> None:
+        for start in range(0, len(pcm), SLICE):  # so that a long block does not make a long second
+            self._feed(pcm[start : start + SLICE])
+
+    def _feed(self, pcm: Samples) -> None:
         peak = max(int(pcm.max()), -int(pcm.min()))
         wide = pcm.astype(np.float32)
         self._second.append((len(pcm), peak, float(np.dot(wide, wide))))

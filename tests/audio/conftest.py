@@ -1,4 +1,4 @@
-"""Fixtures: a sound server for all tests that leave it alone, one of its own for those that harm it, a log of health."""
+"""Fixtures: a sound server for all who leave it alone, one of its own for a test that harms it, a log of health."""
 
 from __future__ import annotations
 
