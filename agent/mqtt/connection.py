@@ -20,7 +20,16 @@ from typing import assert_never
 
 from agent.clock import Clock
 from agent.events import Event, Instant, Status
-from agent.mqtt.happenings import RECEIVE_MAXIMUM, Connected, Lost, Published, Received, Subscribed
+from agent.mqtt.doubles import Doubles
+from agent.mqtt.happenings import (
+    RECEIVE_MAXIMUM,
+    TAKEN_OVER,
+    Connected,
+    Lost,
+    Published,
+    Received,
+    Subscribed,
+)
 from agent.mqtt.intake import Intake
 from agent.mqtt.link import Link
 from agent.mqtt.outbox import Entry, Outbox
@@ -49,15 +58,17 @@ class Context:
 
 
 class Connection:
-    """Used by one thread: `serve`, once, with a link that is open."""
+    """Used by one thread: `serve`, once, with a link that is open. `first`: of this process."""
 
-    def __init__(self, link: Link, context: Context) -> None:
+    def __init__(self, link: Link, context: Context, first: bool) -> None:
         self._link = link
         self._context = context
+        self._doubles = Doubles(context.topics, first)
         self._window = RECEIVE_MAXIMUM
         self._handed: dict[int, Entry] = {}
         self._up = False
-        self._trouble = ""
+        self._good = False
+        self._refusals: dict[str, str] = {}
         self._resubscribe_at: float | None = None
 
     def serve(self) -> Lost | None:
@@ -67,13 +78,11 @@ class Connection:
         while not context.stopping.is_set():
             lost = self._turn(TICK_S)
             if lost is not None:
-                return lost
+                return TAKEN_OVER if self._doubles.evicting else lost
             now = context.clock()
             if not self._up and now.mono > answer_by:
                 return Lost("unreachable", "mqtt.silent", "the broker does not answer")
-            if self._resubscribe_at is not None and now.mono >= self._resubscribe_at:
-                self._subscribe()
-            self._report_flood(now)
+            self._on_time(now)
         if self._up:
             self._farewell()
         return None
@@ -106,17 +115,13 @@ class Connection:
 
     def _subscribe(self) -> None:
         self._resubscribe_at = None
-        self._link.subscribe(self._context.topics.commands)
+        self._link.subscribe(self._context.topics.commands, self._doubles.topic)
 
     def _subscribed(self, refusal: str) -> None:
         now = self._context.clock().mono
+        self._refused(self._context.topics.commands, refusal)
         if refusal:
-            self._trouble = f"the broker refuses commands: {refusal}"
             self._resubscribe_at = now + RESUBSCRIBE_S
-            log.warning("subscription to %s: %s", self._context.topics.commands, refusal, extra={"code": "mqtt.acl"})
-        elif self._up:
-            self._trouble = ""
-            self._context.tell("ok", "")
         if not self._up:
             self._up = True
             self._context.outbox.connected(self._context.topics.status(ONLINE), now)
@@ -126,16 +131,36 @@ class Connection:
         if entry is None:
             return
         self._context.outbox.done(entry)
-        if refusal and not self._trouble:
-            self._trouble = f"the broker refuses {entry.message.topic}: {refusal}"
-            log.warning("publishing %s: %s", entry.message.topic, refusal, extra={"code": "mqtt.acl"})
-        if entry.message == self._context.topics.status(ONLINE) or refusal:
-            self._context.tell("degraded" if self._trouble else "ok", self._trouble)
+        self._good = self._good or entry.message == self._context.topics.status(ONLINE)
+        self._refused(entry.message.topic, refusal)
+
+    def _refused(self, topic: str, refusal: str) -> None:
+        """`refusal`: the broker's reason, "" where there is none (any more)."""
+        if not refusal:
+            self._refusals.pop(topic, None)
+        elif topic not in self._refusals:
+            self._refusals[topic] = refusal
+            log.warning("the broker refuses %s: %s", topic, refusal, extra={"code": "mqtt.acl"})
+        self._judge()
+
+    def _judge(self) -> None:
+        """How we are, once `online` is said."""
+        if not self._good:
+            return
+        troubles = [f"the broker refuses {topic}: {refusal}" for topic, refusal in self._refusals.items()]
+        if self._doubles.trouble:
+            troubles.insert(0, self._doubles.trouble)
+        self._context.tell("degraded" if troubles else "ok", troubles[0] if troubles else "")
 
     def _received(self, received: Received) -> None:
         if self._context.stopping.is_set():
             return
         at = self._context.clock()
+        if received.topic == self._doubles.topic:
+            if self._doubles.sighted(received, at.mono):
+                self._context.outbox.put(self._context.topics.status(ONLINE), at.mono)
+            self._judge()
+            return
         taken = self._context.intake.take(received, at)
         if isinstance(taken, Message):
             self._context.outbox.put(taken, at.mono)
@@ -153,13 +178,15 @@ class Connection:
                 return
             self._handed[mid] = entry
 
-    def _report_flood(self, at: Instant) -> None:
-        event = self._context.intake.report(at)
-        if event is None:
-            return
-        message = self._context.topics.show(event, at.wall, {})
-        if message is not None:
-            self._context.outbox.put(message, at.mono)
+    def _on_time(self, now: Instant) -> None:
+        if self._resubscribe_at is not None and now.mono >= self._resubscribe_at:
+            self._subscribe()
+        if self._doubles.forget(now.mono):
+            self._judge()
+        if (event := self._context.intake.report(now)) is not None:
+            message = self._context.topics.show(event, now.wall, {})
+            if message is not None:
+                self._context.outbox.put(message, now.mono)
 
     def _farewell(self) -> None:
         context = self._context

@@ -29,7 +29,7 @@ class Connected:
 
 @dataclass(frozen=True, slots=True)
 class Subscribed:
-    """SUBACK. `refusal`: the broker's reason, "" if granted."""
+    """SUBACK. `refusal`: why the broker refuses the first filter, "" if granted."""
 
     refusal: str
 
@@ -44,9 +44,12 @@ class Published:
 
 @dataclass(frozen=True, slots=True)
 class Received:
+    """`properties`: user properties."""
+
     topic: str
     payload: bytes
     retain: bool
+    properties: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,8 @@ class Lost:
     reason: str
 
 
+TAKEN_OVER = Lost("taken_over", "mqtt.flapping", "another client uses our client id: give each device its own name")
+
 Happening = Connected | Subscribed | Published | Received | Lost
 
 
@@ -67,8 +72,6 @@ def failed(error: OSError | UnicodeError, address: str) -> Lost:
         return Lost("refused", "mqtt.tls", f"certificate of {address}: {error.verify_message}")
     if isinstance(error, ssl.SSLError):
         return Lost("refused", "mqtt.tls", f"TLS with {address}: {error.reason or 'failed'}")
-    if isinstance(error, OSError) and error.filename is not None:
-        return Lost("refused", "mqtt.tls", f"mqtt.ca_file {error.filename}: {error.strerror}")
     detail = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return Lost("unreachable", "mqtt.unreachable", f"broker {address}: {detail}")
 
@@ -87,7 +90,7 @@ def acknowledged(reason: ReasonCode, properties: Properties) -> Connected | Lost
 def disconnected(reason: ReasonCode, by_broker: bool) -> Lost:
     """What DISCONNECT, or the end of the connection without one, says."""
     if by_broker and reason.value == _TAKEN_OVER:
-        return Lost("taken_over", "mqtt.flapping", "another client uses our client id; give this device its own name")
+        return TAKEN_OVER
     return Lost("unreachable", "mqtt.lost", f"connection lost: {reason}")
 
 

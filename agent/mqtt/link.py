@@ -98,7 +98,8 @@ class Link:
         client, config = self._client, self._config
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(RECEIVE_MAXIMUM)
-        client.will_set(self._will.topic, self._will.payload, qos=1, retain=True)
+        will = _properties(PacketTypes.WILLMESSAGE, self._will)
+        client.will_set(self._will.topic, self._will.payload, qos=1, retain=True, properties=will)
         if config.username is not None:
             client.username_pw_set(config.username, password)
             self._password = password
@@ -107,9 +108,9 @@ class Link:
         properties.SessionExpiryInterval = 0
         properties.MaximumPacketSize = MAX_PACKET
         properties.ReceiveMaximum = RECEIVE_MAXIMUM
+        if config.tls:
+            client.tls_set_context(_tls_context(config.ca_file))
         try:
-            if config.tls:
-                client.tls_set_context(_tls_context(config.ca_file))
             client.connect(config.host, config.port, config.keepalive_s, clean_start=True, properties=properties)
         except (OSError, UnicodeError) as error:  # UnicodeError: a host name that no DNS label can hold
             raise LinkFault(failed(error, f"{config.host}:{config.port}")) from error
@@ -131,15 +132,13 @@ class Link:
         happened, self._happened = self._happened, []
         return happened
 
-    def subscribe(self, topic_filter: str) -> None:
+    def subscribe(self, *filters: str) -> None:
         """SUBACK comes as `Subscribed`. The flag "retained" is kept as published, to tell live commands from old."""
-        self._client.subscribe(topic_filter, options=SubscribeOptions(qos=1, retainAsPublished=True))
+        self._client.subscribe([(name, SubscribeOptions(qos=1, retainAsPublished=True)) for name in filters])
 
     def publish(self, message: Message) -> int | None:
         """Hand a message over; its number comes back in `Published`. None where there is no connection any more."""
-        properties = _properties(PacketTypes.PUBLISH)
-        if message.properties:
-            properties.UserProperty = list(message.properties)
+        properties = _properties(PacketTypes.PUBLISH, message)
         info = self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
         return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
 
@@ -173,7 +172,7 @@ class Link:
         client.on_disconnect = lambda _c, _u, flags, reason, _p: happened(
             disconnected(reason, flags.is_disconnect_packet_from_server)
         )
-        client.on_subscribe = lambda _c, _u, _mid, reasons, _p: happened(Subscribed(refusal(reasons)))
+        client.on_subscribe = lambda _c, _u, _mid, reasons, _p: happened(Subscribed(refusal(reasons[:1])))
         client.on_publish = lambda _c, _u, mid, reason, _p: happened(Published(mid, refusal([reason])))
         client.on_message = self._on_message
         client.on_socket_open = self._on_socket_open
@@ -186,7 +185,8 @@ class Link:
             topic = message.topic
         except UnicodeDecodeError:
             return
-        self._happened.append(Received(topic, bytes(message.payload), message.retain))
+        properties = tuple(getattr(message.properties, "UserProperty", ()))
+        self._happened.append(Received(topic, bytes(message.payload), message.retain, properties))
 
     def _on_socket_open(self, _client: paho.Client, _data: Any, connection: Any) -> None:
         """The last moment before CONNECT carries the password."""
@@ -217,11 +217,17 @@ class _Socket(ssl.SSLSocket):
 
 def _tls_context(ca_file: str | None) -> ssl.SSLContext:
     """Certificate and host name are always checked; a private authority is named, not waved through."""
-    context = ssl.create_default_context(cafile=ca_file)
+    try:
+        context = ssl.create_default_context(cafile=ca_file)
+    except OSError as error:  # ssl.SSLError, where the file holds no certificate, is one too
+        raise LinkFault(Lost("refused", "mqtt.tls", f"mqtt.ca_file {ca_file}: {error.strerror}")) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.sslsocket_class = _Socket
     return context
 
 
-def _properties(packet_type: int) -> Properties:
-    return Properties(packet_type)  # type: ignore[no-untyped-call]
+def _properties(packet_type: int, message: Message | None = None) -> Properties:
+    properties = Properties(packet_type)  # type: ignore[no-untyped-call]
+    if message is not None and message.properties:
+        properties.UserProperty = list(message.properties)
+    return properties

@@ -12,6 +12,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import random
+import secrets
 import socket
 import threading
 from collections.abc import Callable, Mapping
@@ -31,6 +32,7 @@ from agent.mqtt.outbox import Outbox
 from agent.mqtt.topics import OFFLINE, Show, Topics, slug
 
 WARN_EVERY_S = 60.0
+SETTLED_S = 1.0  # a connection that lasted shorter counts as one more failure
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +52,7 @@ class Session:
         pauses: Pauses | None = None,
     ) -> None:
         device = config.mqtt.device or slug(socket.gethostname())
-        self.topics = Topics(config.mqtt.base, device, config.privacy.publish_transcript)
+        self.topics = Topics(config.mqtt.base, device, config.privacy.publish_transcript, secrets.token_hex(4))
         self._config = config.mqtt
         self._emit = emit
         self._clock = clock
@@ -64,9 +66,11 @@ class Session:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._progress = 0.0
+        self._been_up = False
+        self._up_since: float | None = None
         self._told: tuple[Status, str] | None = None
         self._context = Context(
-            self.topics, self._outbox, self._intake, clock, emit, self._tell, self._turned, self._stopping
+            self.topics, self._outbox, self._intake, clock, emit, self._up, self._turned, self._stopping
         )
         self._parts: dict[Part, ShowHealth] = {}
         self._showing = threading.Lock()  # guards `_parts`, and that health leaves in the order in which it was made
@@ -130,7 +134,7 @@ class Session:
         link = Link(self._config, client_id(self._device, machine_id()), self.topics.status(OFFLINE), self._bell)
         try:
             link.open(self._password())
-            return Connection(link, self._context).serve()
+            return Connection(link, self._context, first=not self._been_up).serve()
         except credentials.CredentialError as error:
             return Lost("refused", "mqtt.credential", str(error))
         except LinkFault as fault:
@@ -143,9 +147,14 @@ class Session:
         name = self._config.password
         return None if name is None else credentials.read(name).reveal()
 
+    def _up(self, status: Status, reason: str) -> None:
+        """The health of a connection that works."""
+        self._been_up = True
+        if self._up_since is None:
+            self._up_since = self._clock().mono
+        self._tell(status, reason)
+
     def _tell(self, status: Status, reason: str) -> None:
-        if status in ("ok", "degraded"):
-            self._retry.succeeded()
         if (status, reason) == self._told:
             return
         self._told = (status, reason)
@@ -156,7 +165,11 @@ class Session:
         self._progress = mono
 
     def _report(self, lost: Lost) -> None:
-        if self._seldom.may(lost.code, self._clock().mono):
+        now = self._clock().mono
+        if self._up_since is not None and now - self._up_since >= SETTLED_S:
+            self._retry.succeeded()
+        self._up_since = None
+        if self._seldom.may(lost.code, now):
             log.warning("%s", lost.reason, extra={"code": lost.code})
         self._tell("degraded" if lost.kind == "taken_over" else "failed", lost.reason)
 

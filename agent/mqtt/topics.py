@@ -13,8 +13,9 @@ Below `<base>/<device>`:
     result        momentary        {at, id, ok, error?: {code, message}, data}
     cmd/#         never by us
 
-`at` is RFC 3339 with the zone's offset. `state` carries `at` and `turn` as user properties of MQTT 5. Where
-`privacy.publish_transcript` is off there is no transcript and no reply, and receipts have null in their place.
+`at` is RFC 3339 with the zone's offset. `state` carries `at` and `turn` as user properties of MQTT 5, `status` the
+`instance`, a random name of the process. Where `privacy.publish_transcript` is off there is no transcript and no reply,
+and receipts have null in their place.
 """
 
 from __future__ import annotations
@@ -60,11 +61,12 @@ class Message:
 
 @dataclass(frozen=True, slots=True)
 class Topics:
-    """Where messages go: everything below `<base>/<device>`."""
+    """Where messages go: everything below `<base>/<device>`. `instance` tells this process from all others."""
 
     base: str
     device: str
     publish_transcript: bool = True
+    instance: str = ""
 
     @property
     def root(self) -> str:
@@ -72,7 +74,7 @@ class Topics:
 
     @property
     def commands(self) -> str:
-        """The only filter we subscribe to, so that nothing of ours comes back to us."""
+        """All that may be commanded. `status` is the one thing of ours that we also read: so we notice a double."""
         return f"{self.root}/cmd/#"
 
     def command(self, topic: str) -> str | None:
@@ -81,7 +83,7 @@ class Topics:
         return topic.removeprefix(prefix) if topic.startswith(prefix) else None
 
     def status(self, word: str) -> Message:
-        return Message(f"{self.root}/{STATUS}", word.encode(), retain=True)
+        return Message(f"{self.root}/{STATUS}", word.encode(), retain=True, properties=(("instance", self.instance),))
 
     def show(self, command: Show, at: datetime, parts: Mapping[Part, ShowHealth]) -> Message | None:
         """The message of one command; None where it is nobody's business. `parts`: the health of all so far."""
