@@ -1,0 +1,62 @@
+"""Short sounds that need no words: woken, done, failed, muted, thinking.
+
+Each is one or two soft notes (two partials, no noise) of 100 to 250 ms at about −18 dBFS with rounded edges: nothing a
+wake word model or a recogniser takes for a voice. Rising is "I listen", falling is "over", low is "no".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+import numpy as np
+
+from agent.audio.pcm import Samples
+from agent.events import EarconName
+
+RATE_HZ = 48_000
+LEVEL = 10 ** (-18 / 20)  # RMS of the loudest part, of full scale
+ATTACK_S = 0.008
+SECOND_PARTIAL = 0.25  # the octave, relative to the fundamental
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A decaying tone: when it begins, how long it lasts (s), how high it is (Hz)."""
+
+    at_s: float
+    length_s: float
+    hz: float
+
+
+NOTES: dict[EarconName, tuple[Note, ...]] = {
+    "wake": (Note(0.0, 0.10, 587.3), Note(0.06, 0.12, 880.0)),
+    "done": (Note(0.0, 0.10, 880.0), Note(0.06, 0.12, 587.3)),
+    "error": (Note(0.0, 0.12, 311.1), Note(0.11, 0.14, 261.6)),
+    "muted": (Note(0.0, 0.12, 440.0),),
+    "thinking": (Note(0.0, 0.10, 659.3), Note(0.12, 0.10, 659.3)),
+}
+
+
+def render(name: EarconName) -> Samples:
+    """The sound at RATE_HZ, mono."""
+    notes = NOTES[name]
+    sound = np.zeros(round(max(note.at_s + note.length_s for note in notes) * RATE_HZ))
+    for note in notes:
+        start = round(note.at_s * RATE_HZ)
+        tone = _tone(note)
+        sound[start : start + len(tone)] += tone[: len(sound) - start]
+    return (sound * 32767).astype(np.int16)
+
+
+def render_all() -> dict[EarconName, Samples]:
+    return {name: render(name) for name in get_args(EarconName)}
+
+
+def _tone(note: Note) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    t = np.arange(round(note.length_s * RATE_HZ)) / RATE_HZ
+    attack = np.minimum(1.0, t / ATTACK_S)
+    decay = np.cos(np.pi / 2 * t / note.length_s) ** 2  # reaches zero with a flat end: no click
+    wave = np.sin(2 * np.pi * note.hz * t) + SECOND_PARTIAL * np.sin(4 * np.pi * note.hz * t)
+    tone: np.ndarray[tuple[int], np.dtype[np.float64]] = LEVEL * np.sqrt(2) * wave * np.sin(np.pi / 2 * attack) * decay
+    return tone

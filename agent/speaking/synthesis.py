@@ -1,0 +1,246 @@
+"""Clauses -> sound, whatever happens to the engines: who speaks, for how long one waits, who takes over.
+
+Rules:
+- One clause at a time. It goes to the first voice, in order of fall-back, that is ready; a voice that is still loading
+  is waited for up to `PATIENCE_S`.
+- A voice that dies, hangs beyond the deadline or refuses loses the clause, and the rest of this turn, to the next one.
+  With no voice left, or none ready within `GIVE_UP_S`, the clause is `Unspoken` and the turn has failed.
+- The last voice of all dying three times in a minute is for the owner to end the program. While another voice is left,
+  the dead one rests for `REST_S` and gets another chance.
+- Short clauses are kept: an acknowledgement said again needs no engine.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, assert_never
+
+from agent.events import Status, Turn
+from agent.speaking.voice import JobDone, JobFailed, Report, Voice, VoiceLost, VoiceReady
+from agent.speaking.voices import VoiceSpec
+
+DEADLINE_S, DEADLINE_FACTOR = 5.0, 3.0
+HEAD_START_S, PATIENCE_S, GIVE_UP_S = 1.0, 3.0, 5.0
+REST_S = 300.0
+CACHE_BYTES, CACHED_CLAUSE_BYTES = 2 << 20, 256 << 10
+
+VoiceState = Literal["off", "loading", "ready", "broken", "resting"]
+
+
+@dataclass(frozen=True, slots=True)
+class Spoken:
+    """The sound of a clause: int16 little-endian mono."""
+
+    turn: Turn
+    text: str
+    rate_hz: int
+    pcm: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Unspoken:
+    """No voice could speak the clause."""
+
+    turn: Turn
+    reason: str
+
+
+@dataclass(slots=True)
+class _Job:
+    number: int
+    turn: Turn
+    text: str
+    since: float  # when it began to wait for a voice
+    voice: int | None = None
+    sent: float = 0.0
+    deadline: float = 0.0
+
+
+@dataclass(slots=True)
+class _Seat:
+    """A voice and what is known of it."""
+
+    voice: Voice
+    state: VoiceState = "off"
+    reason: str = ""
+    wakes_at: float = 0.0  # from its rest
+    pace: float = 0.0  # seconds of work per character, measured
+    failed_turn: Turn = -1
+
+
+@dataclass(slots=True)
+class _Cache:
+    """Sound of short clauses, the least recently used thrown out first."""
+
+    size: int = 0
+    clauses: OrderedDict[str, tuple[int, bytes]] = field(default_factory=OrderedDict)
+
+    def get(self, text: str) -> tuple[int, bytes] | None:
+        if text in self.clauses:
+            self.clauses.move_to_end(text)
+        return self.clauses.get(text)
+
+    def put(self, text: str, rate_hz: int, pcm: bytes) -> None:
+        if text in self.clauses or not pcm or len(pcm) > CACHED_CLAUSE_BYTES:
+            return
+        self.clauses[text] = (rate_hz, pcm)
+        self.size += len(pcm)
+        while self.size > CACHE_BYTES:
+            self.size -= len(self.clauses.popitem(last=False)[1][1])
+
+
+class Synthesis:
+    """The voices and the clause that is being spoken; for one thread. Reports of the voices go to `report`."""
+
+    def __init__(
+        self, specs: Sequence[VoiceSpec], report: Callable[[Report], None], on_fatal: Callable[[str], None]
+    ) -> None:
+        self._seats = [_Seat(Voice(number, spec, report)) for number, spec in enumerate(specs)]
+        self._on_fatal = on_fatal
+        self._job: _Job | None = None
+        self._jobs = 0
+        self._cache = _Cache()
+
+    @property
+    def busy(self) -> bool:
+        return self._job is not None
+
+    @property
+    def pids(self) -> list[int]:
+        return [seat.voice.pid for seat in self._seats if seat.voice.pid is not None]
+
+    def start(self) -> None:
+        """Load the first voice, if that has not been done."""
+        self._wake(self._seats[0])
+
+    def stop(self) -> None:
+        for seat in self._seats:
+            seat.voice.stop()
+
+    def say(self, now: float, turn: Turn, text: str) -> Spoken | Unspoken | None:
+        """Begin with a clause (not while `busy`); the outcome comes at once only out of the cache."""
+        if kept := self._cache.get(text):
+            return Spoken(turn, text, *kept)
+        self._jobs += 1
+        self._job = _Job(self._jobs, turn, text, now)
+        return self.tick(now)
+
+    def hush(self, turn: Turn) -> None:
+        """Forget the clause of this turn or of an older one."""
+        job = self._job
+        if job is None or job.turn > turn:
+            return
+        if job.voice is not None:
+            self._seats[job.voice].voice.hush(turn)
+        self._job = None
+
+    def handle(self, now: float, report: Report) -> Spoken | Unspoken | None:
+        seat = self._seats[report.voice]
+        match report:
+            case VoiceReady(error=error):
+                seat.state, seat.reason = ("broken", error) if error else ("ready", "")
+            case VoiceLost(reason=reason, final=final):
+                self._lost(now, seat, reason, final)
+                return self._fail(now, report.voice, reason)
+            case JobDone(job=job):
+                return self._done(now, seat, report) if self._job and job == self._job.number else None
+            case JobFailed(job=job, reason=reason):
+                return self._fail(now, report.voice, reason) if self._job and job == self._job.number else None
+            case unknown:
+                assert_never(unknown)
+        return self.tick(now)
+
+    def tick(self, now: float) -> Spoken | Unspoken | None:
+        """Whatever time has brought about."""
+        for seat in self._seats:
+            if seat.state == "resting" and now >= seat.wakes_at:
+                self._wake(seat)
+        job = self._job
+        if job is None:
+            return None
+        if job.voice is None:
+            return self._assign(now, job)
+        if now < job.deadline:
+            return None
+        seat = self._seats[job.voice]
+        reason = f"no sound within {job.deadline - job.sent:.1f} s"
+        seat.state, seat.reason = "loading", reason
+        seat.voice.replace(reason)
+        return self._fail(now, job.voice, reason)
+
+    def due(self, now: float) -> float | None:
+        """When to call `tick` next."""
+        times = [seat.wakes_at for seat in self._seats if seat.state == "resting"]
+        if job := self._job:
+            waits = (job.since + HEAD_START_S, job.since + PATIENCE_S, job.since + GIVE_UP_S)
+            times += [job.deadline] if job.voice is not None else waits
+        return min((time for time in times if time > now), default=None)
+
+    def health(self) -> tuple[Status, str]:
+        first = self._seats[0]
+        match first.state:
+            case "off" | "ready":
+                return "ok", ""
+            case "loading":
+                return ("degraded", first.reason) if first.reason else ("loading", "")
+            case "broken" | "resting":
+                others = any(seat.state not in ("broken", "resting") for seat in self._seats[1:])
+                return ("degraded" if others else "failed"), first.reason
+
+    def _wake(self, seat: _Seat) -> None:
+        if seat.state in ("off", "resting"):
+            seat.state = "loading"
+            seat.voice.start()
+
+    def _assign(self, now: float, job: _Job) -> Unspoken | None:
+        """Give the clause to a voice, or wait, or give up."""
+        waited = now - job.since
+        for number, seat in enumerate(self._seats):
+            if seat.failed_turn == job.turn:
+                continue
+            self._wake(seat)
+            if seat.state == "ready" and seat.voice.say(job.number, job.turn, job.text):
+                estimate = seat.pace * len(job.text)
+                job.voice, job.sent = number, now
+                job.deadline = now + max(DEADLINE_S, DEADLINE_FACTOR * estimate)
+                return None
+            if seat.state == "loading" and waited < (HEAD_START_S if self._asleep(number + 1) else PATIENCE_S):
+                return None
+        if waited < GIVE_UP_S and any(s.state == "loading" and s.failed_turn != job.turn for s in self._seats):
+            return None
+        self._job = None
+        reasons = [seat.reason for seat in self._seats if seat.reason]
+        return Unspoken(job.turn, "; ".join(reasons) or "no voice was ready in time")
+
+    def _asleep(self, number: int) -> bool:
+        return number < len(self._seats) and self._seats[number].state == "off"
+
+    def _done(self, now: float, seat: _Seat, report: JobDone) -> Spoken:
+        job = self._job
+        assert job is not None
+        self._job = None
+        pace = (now - job.sent) / max(1, len(job.text))
+        seat.pace = max(pace, 0.7 * seat.pace + 0.3 * pace)
+        if report.voice == 0:
+            self._cache.put(job.text, report.rate_hz, report.pcm)
+        return Spoken(job.turn, job.text, report.rate_hz, report.pcm)
+
+    def _lost(self, now: float, seat: _Seat, reason: str, final: bool) -> None:
+        seat.state, seat.reason = "loading", reason
+        if not final:
+            return
+        seat.state, seat.wakes_at = "resting", now + REST_S
+        if all(other.state in ("broken", "resting") for other in self._seats):
+            self._on_fatal(reason)
+
+    def _fail(self, now: float, voice: int, reason: str) -> Unspoken | Spoken | None:
+        """This voice has lost the clause, if it had it; the next one takes over for this turn."""
+        job = self._job
+        if job is None or job.voice != voice:
+            return self.tick(now)
+        seat = self._seats[voice]
+        seat.failed_turn, seat.reason = job.turn, reason
+        job.voice, job.since = None, now
+        return self.tick(now)
