@@ -1,8 +1,8 @@
 """A language model of our own: llama.cpp's OpenAI-compatible server in a child process, on a loopback port.
 
 The child (`python -m agent.thinking.embedded MODEL`) loads the GGUF file, opens the server with a key made for this
-run, and says {"type": "ready", "port": …, "key": …}, or {"type": "failed", "reason": …} where the file cannot be loaded.
-The thinker then talks to it as to any other endpoint. Its threads sleep while nobody asks (no polling), one core is left to
+run, and says {"type": "ready", "port": …, "key": …}, or {"type": "failed", "reason": …} where the file is damaged. The
+thinker then talks to it as to any other endpoint. Its threads sleep while nobody asks (no polling), one core is left to
 the sound, and it has one slot whose prompt cache keeps the system prompt, so that a next question costs few tokens.
 """
 

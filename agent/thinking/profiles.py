@@ -53,7 +53,7 @@ class Profiles:
         self._prompt = prompt
         self._clock = clock
         self._on_health = on_health
-        self._published: tuple[Status, str] | None = None
+        self._published: tuple[Status, str] = ("loading", "")  # as the thinker has told at its start
 
     async def answer(self, ask: AskLlm, on_text: OnText) -> None:
         """The reply of the first profile that can. Raises Failure, with the first profile's code."""

@@ -1,0 +1,359 @@
+"""An OpenAI-compatible server that misbehaves on purpose, on a loopback port of its own.
+
+    with SickLlm(answer("Hello."), status(503)) as llm:   # the first request is answered, all others get a 503
+        … llm.base_url, llm.requests[0].body, llm.requests[0].closed.wait(5)
+
+A symptom is `async (visit) -> None`: it writes what it likes and returns; after that the connection is kept for the
+next request, unless the symptom closed it. Symptoms end when the client closes its side, which each request records.
+`GET /v1/models` is answered healthily (`models=200`), and is not counted among the requests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import socket
+import ssl
+import struct
+import threading
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Any
+
+DONE = b"data: [DONE]\n\n"
+
+
+@dataclass(slots=True)
+class Seen:
+    """A request as it came in. `closed` is set, at `closed_at` (monotonic), when the client closed its socket."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Any
+    connection: int
+    at: float = field(default_factory=time.monotonic)
+    closed: threading.Event = field(default_factory=threading.Event)
+    closed_at: float = 0.0
+
+
+@dataclass(slots=True)
+class Visit:
+    """What a symptom works with."""
+
+    writer: asyncio.StreamWriter
+    request: Seen
+    left: bool = False  # we hung up, not the client
+
+    async def send(self, data: bytes) -> None:
+        self.writer.write(data)
+        await self.writer.drain()
+
+    async def head(self, code: int = 200, kind: str = "text/event-stream", **headers: str) -> None:
+        """Status line and headers of a chunked body; underscores in names become hyphens."""
+        lines = [f"HTTP/1.1 {code} X", f"Content-Type: {kind}", "Transfer-Encoding: chunked"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        await self.send("\r\n".join([*lines, "", ""]).encode())
+
+    async def part(self, data: bytes) -> None:
+        """One chunk of a chunked body."""
+        await self.send(b"%x\r\n%s\r\n" % (len(data), data))
+
+    async def end(self) -> None:
+        await self.send(b"0\r\n\r\n")
+
+    async def close(self) -> None:
+        """FIN."""
+        self.left = True
+        self.writer.close()
+
+    async def reset(self) -> None:
+        """RST."""
+        self.left = True
+        raw = self.writer.get_extra_info("socket")
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.writer.transport.abort()
+
+
+Symptom = Callable[[Visit], Awaitable[None]]
+
+
+def event(text: str | None = None, finish: str | None = None, **delta: Any) -> bytes:
+    """One event of a chat completion, as OpenAI writes it."""
+    if text is not None:
+        delta["content"] = text
+    chunk = {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": "sick",
+        "choices": [{"index": 0, "delta": delta, "finish_reason": finish}],
+    }
+    return b"data: " + json.dumps(chunk).encode() + b"\n\n"
+
+
+def tokens(text: str) -> list[str]:
+    """A text as a model writes it: word by word, the space first."""
+    head, *words = text.split(" ")
+    return [head, *(f" {word}" for word in words)]
+
+
+# ---------------------------------------------------------------- healthy
+
+
+def answer(text: str, every_s: float = 0.0, first_s: float = 0.0) -> Symptom:
+    """A good answer: role, tokens, finish_reason, usage, [DONE]."""
+
+    async def symptom(visit: Visit) -> None:
+        await visit.head()
+        await visit.part(event(role="assistant", content=None))
+        await asyncio.sleep(first_s)
+        for token in tokens(text):
+            await visit.part(event(token))
+            if every_s:
+                await asyncio.sleep(every_s)
+        await visit.part(event(finish="stop"))
+        await visit.part(b'data: {"choices": [], "usage": {"total_tokens": 9}}\n\n' + DONE)
+        await visit.end()
+
+    return symptom
+
+
+def echo() -> Symptom:
+    """Answers with the question."""
+
+    async def symptom(visit: Visit) -> None:
+        await answer(visit.request.body["messages"][-1]["content"])(visit)
+
+    return symptom
+
+
+# ---------------------------------------------------------------- silent, slow
+
+
+def hang() -> Symptom:
+    """Accepts and never answers."""
+
+    async def symptom(visit: Visit) -> None:
+        await asyncio.Event().wait()
+
+    return symptom
+
+
+def slow_headers(every_s: float = 0.05) -> Symptom:
+    """Headers without end."""
+
+    async def symptom(visit: Visit) -> None:
+        await visit.send(b"HTTP/1.1 200 OK\r\n")
+        for number in range(100_000):
+            await visit.send(b"X-%d: y\r\n" % number)
+            await asyncio.sleep(every_s)
+
+    return symptom
+
+
+def comments(before: str = "", every_s: float = 0.05) -> Symptom:
+    """Some text perhaps, and then nothing but comments and empty deltas (slow-loris)."""
+
+    async def symptom(visit: Visit) -> None:
+        await visit.head()
+        if before:
+            await visit.part(event(before))
+        while True:
+            await visit.part(b": keep-alive\n\n")
+            await visit.part(event(""))
+            await asyncio.sleep(every_s)
+
+    return symptom
+
+
+# ---------------------------------------------------------------- cut
+
+
+def cut(text: str, reset: bool = False, half: bytes = b"") -> Symptom:
+    """Says `text` (nothing at all, not even headers, where it is empty) and hangs up."""
+
+    async def symptom(visit: Visit) -> None:
+        if text:
+            await visit.head()
+            await visit.part(event(text) + half)
+            await asyncio.sleep(0.05)  # let it be read before a reset throws it away
+        await (visit.reset() if reset else visit.close())
+
+    return symptom
+
+
+def body(
+    data: bytes | Sequence[bytes], kind: str = "text/event-stream", framed: bool = True, **headers: str
+) -> Symptom:
+    """Any body, in one chunk or several. Not `framed`: it simply ends with the connection."""
+
+    async def symptom(visit: Visit) -> None:
+        parts = [data] if isinstance(data, bytes) else list(data)
+        if framed:
+            await visit.head(200, kind, **headers)
+            for part in parts:
+                await visit.part(part)
+            await visit.end()
+            return
+        await visit.send(f"HTTP/1.1 200 OK\r\nContent-Type: {kind}\r\nConnection: close\r\n\r\n".encode())
+        await visit.send(b"".join(parts))
+        await visit.close()
+
+    return symptom
+
+
+# ---------------------------------------------------------------- refusals
+
+
+def status(code: int, says: Any = None, **headers: str) -> Symptom:
+    """An error with a JSON body (or text)."""
+
+    async def symptom(visit: Visit) -> None:
+        text = says if isinstance(says, str) else json.dumps(says or {"error": {"message": "sick"}})
+        await visit.head(code, "application/json", **headers)
+        await visit.part(text.encode())
+        await visit.end()
+
+    return symptom
+
+
+# ---------------------------------------------------------------- too much
+
+
+def endless(token: str = "word ") -> Symptom:
+    """Tokens as fast as they are taken."""
+
+    async def symptom(visit: Visit) -> None:
+        await visit.head()
+        while True:
+            await visit.part(event(token))
+
+    return symptom
+
+
+def no_newline() -> Symptom:
+    """One line without end."""
+
+    async def symptom(visit: Visit) -> None:
+        await visit.head()
+        await visit.part(b'data: {"choices": [{"delta": {"content": "')
+        while True:
+            await visit.part(b"x" * 8192)
+
+    return symptom
+
+
+# ---------------------------------------------------------------- the server
+
+
+class SickLlm:
+    """One thread with one asyncio loop. The n-th request gets the n-th symptom, the last one goes on for ever."""
+
+    def __init__(self, *symptoms: Symptom, models: int = 200, tls: ssl.SSLContext | None = None) -> None:
+        self.requests: list[Seen] = []
+        self.connections = 0
+        self._symptoms = symptoms or (answer("Hello."),)
+        self._models = models
+        self._tls = tls
+        self._came = threading.Condition()
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._run, name="sick-llm")
+        self._up = threading.Event()
+        self._down = asyncio.Event()
+        self.port = 0
+
+    @property
+    def base_url(self) -> str:
+        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/v1"
+
+    def __enter__(self) -> SickLlm:
+        self._thread.start()
+        self._up.wait()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._down.set)
+        self._thread.join()
+
+    def wait_for(self, count: int, timeout_s: float = 10.0) -> Seen:
+        """The `count`-th request, once it is there."""
+        with self._came:
+            if not self._came.wait_for(lambda: len(self.requests) >= count, timeout_s):
+                raise TimeoutError(f"only {len(self.requests)} of {count} requests came")
+            return self.requests[count - 1]
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._connection, "127.0.0.1", 0, ssl=self._tls)
+        self.port = server.sockets[0].getsockname()[1]
+        self._up.set()
+        await self._down.wait()
+        server.close()
+        visits = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+        for task in visits:
+            task.cancel()
+        await asyncio.gather(*visits, return_exceptions=True)
+
+    async def _connection(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        number = self.connections
+        early = b""
+        # A connection that breaks, or this server ending, is an end like any other.
+        with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            while (request := await _read(reader, early, number)) and not writer.is_closing():
+                early = await self._visit(reader, writer, request)
+                if not early:
+                    break
+        writer.close()
+        with suppress(ConnectionError, asyncio.CancelledError, ssl.SSLError):
+            await writer.wait_closed()
+
+    async def _visit(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Seen) -> bytes:
+        """Do what the symptom does, until the client says more (the first bytes are returned) or hangs up (b"")."""
+        visit = Visit(writer, request)
+        work = asyncio.ensure_future(self._symptom(request)(visit))
+        try:
+            early = await reader.read(1)
+        except ConnectionError:
+            early = b""
+        if not early:
+            if not visit.left:
+                request.closed_at = time.monotonic()
+                request.closed.set()
+            work.cancel()
+        with suppress(ConnectionError, asyncio.CancelledError):
+            await work
+        return early
+
+    def _symptom(self, request: Seen) -> Symptom:
+        if request.path.endswith("/models"):
+            return status(self._models, {"object": "list", "data": []})
+        with self._came:
+            self.requests.append(request)
+            self._came.notify_all()
+            return self._symptoms[min(len(self.requests), len(self._symptoms)) - 1]
+
+
+async def _read(reader: asyncio.StreamReader, early: bytes, connection: int) -> Seen | None:
+    try:
+        head = (early + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
+    except asyncio.IncompleteReadError:
+        return None
+    first, *lines = head.split("\r\n")
+    method, path, _ = first.split(" ")
+    headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines if line)}
+    content = await reader.readexactly(int(headers.get("content-length", "0")))
+    return Seen(method, path, headers, json.loads(content) if content else None, connection)
+
+
+def closed_port() -> int:
+    """A loopback port where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,92 @@
+"""A thinker with a list of what it says."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from agent.clock import now
+from agent.config import Config, Llm, LlmProfile, Persona
+from agent.events import AskLlm, CancelLlm, Event, Exchange, Health, LlmFailed, ReplyDelta, ReplyDone, Turn
+from agent.thinking.llm import Thinker
+
+QUICK = {"cold_first_token_timeout_s": 5.0, "first_token_timeout_s": 5.0, "token_timeout_s": 5.0}
+
+
+class Rig:
+    """Runs a Thinker and keeps its events; `wait` for what has to come."""
+
+    def __init__(self, use: tuple[str, ...], profiles: dict[str, LlmProfile], language: str = "en") -> None:
+        self.events: list[Event] = []
+        self.fatal: list[str] = []
+        self._came = threading.Condition()
+        config = Config(llm=Llm(use=use, profiles=profiles), persona=Persona(prompt="Be brief.", language=language))
+        self.thinker = Thinker(config, self._emit, now, self.fatal.append)
+
+    def _emit(self, event: Event) -> None:
+        with self._came:
+            self.events.append(event)
+            self._came.notify_all()
+
+    def wait(self, wanted: Callable[[Event], bool], timeout_s: float = 20.0) -> Event:
+        def found() -> Event | None:
+            return next((event for event in self.events if wanted(event)), None)
+
+        with self._came:
+            event = self._came.wait_for(found, timeout_s)
+        assert event is not None, f"it did not come; there were {self.events}"
+        return event
+
+    def tell(self, turn: Turn, text: str = "Hi?", history: tuple[Exchange, ...] = ()) -> None:
+        self.thinker.do(AskLlm(turn, text, history))
+
+    def ask(self, turn: Turn = 1, text: str = "Hi?", history: tuple[Exchange, ...] = ()) -> ReplyDone | LlmFailed:
+        """Ask and wait for the end."""
+        self.tell(turn, text, history)
+        end = self.wait(lambda e: isinstance(e, ReplyDone | LlmFailed) and e.turn == turn)
+        assert isinstance(end, ReplyDone | LlmFailed)
+        return end
+
+    def cancel(self, turn: Turn) -> None:
+        self.thinker.do(CancelLlm(turn))
+
+    def text(self, turn: Turn = 1) -> str:
+        return "".join(e.text for e in self.events if isinstance(e, ReplyDelta) and e.turn == turn)
+
+    def health(self) -> list[tuple[str, str]]:
+        return [(e.status, e.reason) for e in self.events if isinstance(e, Health)]
+
+    def wait_health(self, status: str) -> str:
+        event = self.wait(lambda e: isinstance(e, Health) and e.status == status)
+        assert isinstance(event, Health)
+        return event.reason
+
+    def stop(self) -> float:
+        """Seconds it took."""
+        begin = time.monotonic()
+        self.thinker.stop()
+        return time.monotonic() - begin
+
+
+@pytest.fixture
+def rig() -> Iterator[Callable[..., Rig]]:
+    """`rig(url, …, max_tokens=9)`: a started thinker with a profile for each address, named a, b, …"""
+    rigs: list[Rig] = []
+
+    def make(*urls: str, language: str = "en", **settings: Any) -> Rig:
+        names = "abcdef"[: len(urls)]
+        given = {**QUICK, **settings}
+        profiles = {name: LlmProfile(base_url=url, **given) for name, url in zip(names, urls, strict=True)}
+        made = Rig(tuple(names), profiles, language)
+        rigs.append(made)
+        made.thinker.start()
+        return made
+
+    yield make
+    for made in rigs:
+        made.stop()
+        assert made.fatal == []
