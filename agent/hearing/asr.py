@@ -1,0 +1,72 @@
+"""Speech recognition: what the ear asks of a recogniser, and what the recogniser's process asks of an engine.
+
+The engines are native code that takes hundreds of megabytes and can hang, so one runs in a child process
+(`agent.hearing.asr_child`); `agent.hearing.recogniser` is its other end. Records between them, all with the turn:
+
+    main -> child   {"type": "start", "word": "hey_jarvis" or null, "lead_ms": 200}, AUDIO (int16, 16 kHz, mono) …,
+                    {"type": "pause"}, {"type": "resume"}, END or {"type": "cancel"}
+    child -> main   {"type": "ready"}, {"type": "partial", "text"} …, {"type": "final", "text"}
+
+`word` and `lead_ms` say that the audio begins with so much of that wake word's end, which is not to be written.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from agent.audio.pcm import Samples
+from agent.events import Turn
+
+LEAD_MS = 200
+
+
+class Asr(Protocol):
+    """What the ear drives, from its one thread; nothing here blocks. What it hears it emits as events itself:
+    `Partial`, then one `Final` or `AsrFailed` for each turn that was not cancelled."""
+
+    def begin(self, turn: Turn, word: str | None = None) -> None:
+        """A new utterance; replaces a running one. With `word` the audio begins `LEAD_MS` before that wake word's
+        detection."""
+        ...
+
+    def feed(self, turn: Turn, pcm: Samples) -> None: ...
+
+    def pause(self, turn: Turn) -> None:
+        """The user is silent: a guess at the final is worth while."""
+        ...
+
+    def resume(self, turn: Turn) -> None:
+        """The user speaks again."""
+        ...
+
+    def finish(self, turn: Turn) -> None:
+        """The utterance is over: a `Final` has to come."""
+        ...
+
+    def cancel(self, turn: Turn) -> None:
+        """Nobody wants to know any more."""
+        ...
+
+    def tick(self, mono: float) -> None:
+        """Called every quarter of a second or so: time-outs."""
+        ...
+
+
+class Engine(Protocol):
+    """One recognition engine inside the child; used by one thread."""
+
+    def begin(self, word: str | None, lead_ms: int) -> None: ...
+
+    def feed(self, pcm: Samples) -> str | None:
+        """A new partial text, or None where it did not change (or was not asked for)."""
+        ...
+
+    def pause(self) -> str | None:
+        """A chance to work ahead; a partial text or None."""
+        ...
+
+    def resume(self) -> None: ...
+
+    def finish(self) -> str:
+        """The final text, "" if nothing intelligible was said."""
+        ...

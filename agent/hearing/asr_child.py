@@ -1,0 +1,85 @@
+"""The recogniser's process: `python -m agent.hearing.asr_child --engine vosk --model FOLDER`. Records as in
+`agent.hearing.asr`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from agent.hearing.asr import Engine
+from agent.parent import Parent
+from agent.records import Kind, Record
+
+
+def main() -> None:
+    parent = Parent()
+    arguments = _arguments()
+    engine = _load(arguments)
+    parent.message("ready")
+    turns = Turns(engine, parent)
+    for record in parent.records():
+        turns.take(record)
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--engine", choices=("vosk", "moonshine"), required=True)
+    parser.add_argument("--model", type=Path, required=True)
+    parser.add_argument("--grammar", type=json.loads, default=[])
+    parser.add_argument("--wake-words", type=json.loads, default=[])
+    return parser.parse_args()
+
+
+def _load(arguments: argparse.Namespace) -> Engine:
+    """Only the engine in use is imported: each brings a library of its own."""
+    if arguments.engine == "vosk":
+        from agent.hearing import vosk
+
+        return vosk.load(arguments.model, arguments.grammar, arguments.wake_words)
+    from agent.hearing import moonshine
+
+    return moonshine.load(arguments.model)
+
+
+class Turns:
+    """Leads the engine through one utterance after the other. Records of another turn than the running are stale."""
+
+    def __init__(self, engine: Engine, parent: Parent) -> None:
+        self._engine = engine
+        self._parent = parent
+        self._turn: int | None = None
+
+    def take(self, record: Record) -> None:
+        message = record.message() if record.kind is Kind.MESSAGE else {}
+        if message.get("type") == "start":
+            self._turn = record.turn
+            self._engine.begin(message["word"], message["lead_ms"])
+        elif record.turn == self._turn:
+            self._go_on(record, message.get("type", ""))
+
+    def _go_on(self, record: Record, what: str) -> None:
+        match record.kind, what:
+            case (Kind.AUDIO, _):
+                self._partial(self._engine.feed(np.frombuffer(record.payload, np.int16)))
+            case (Kind.MESSAGE, "pause"):
+                self._partial(self._engine.pause())
+            case (Kind.MESSAGE, "resume"):
+                self._engine.resume()
+            case (Kind.MESSAGE, "cancel"):
+                self._turn = None
+            case (Kind.END, _):
+                self._parent.message("final", record.turn, text=self._engine.finish())
+                self._turn = None
+            case _:
+                pass  # a kind or a message that this version does not know
+
+    def _partial(self, text: str | None) -> None:
+        if text is not None and self._turn is not None:
+            self._parent.message("partial", self._turn, text=text)
+
+
+if __name__ == "__main__":
+    main()

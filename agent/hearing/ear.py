@@ -1,0 +1,233 @@
+"""The ear: one thread that takes in what the microphone heard and turns it into events.
+
+Rules:
+- Blocks go through the preroll and the spotter (gate, wake words) at all times, so a wake word interrupts everything;
+  in a listening turn they also go to the recogniser and the endpointer.
+- Commands come through a bounded queue and are obeyed between two blocks; nothing else of the ear is touched by other
+  threads, but for a few numbers to read.
+- Muted is a gate in front of everything: blocks are counted, and not looked at or kept.
+- A wake word older than `STALE_S` when it is found is nobody's wish any more.
+- After a gap all models start afresh.
+- The microphone's child wakes up every 10 ms in speech, in a turn and while the agent plays; else every 80 ms.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Protocol, assert_never
+
+from agent.audio.pcm import Block
+from agent.clock import Clock
+from agent.config import Config
+from agent.events import Event, Health, SetMute, StartListening, StopListening, Wake
+from agent.hearing import wakewords
+from agent.hearing.asr import Asr
+from agent.hearing.listening import Listening
+from agent.hearing.preroll import Preroll, periods
+from agent.hearing.spotter import Spotter
+from agent.hearing.wake import Detection, WakeEngine
+from agent.hearing.words import wake_name
+
+STALE_S = 1.0
+READ_S = 0.25
+ATTENTIVE, RELAXED = 1, 8  # periods per wake-up of the microphone's child
+COMMANDS = 64
+
+log = logging.getLogger(__name__)
+
+
+class Source(Protocol):
+    """Where sound comes from."""
+
+    def read(self, timeout_s: float) -> list[Block]:
+        """What was heard since the last call; waits for something, at most `timeout_s`."""
+        ...
+
+    def drain_every(self, periods: int) -> None:
+        """How many periods may be handed over at a time."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """Since start. `stale`: wake words that were too old to act on; `gaps`: times that sound was lost."""
+
+    blocks: int = 0
+    samples: int = 0
+    wakes: int = 0
+    stale: int = 0
+    gaps: int = 0
+
+
+EarCommand = StartListening | StopListening | SetMute
+
+
+class Ear:
+    def __init__(
+        self,
+        config: Config,
+        source: Source,
+        asr: Asr,
+        emit: Callable[[Event], None],
+        clock: Clock,
+        on_fatal: Callable[[str], None],
+    ) -> None:
+        self._config = config
+        self._source = source
+        self._asr = asr
+        self._emit = emit
+        self._clock = clock
+        self._on_fatal = on_fatal
+        self._commands: queue.Queue[EarCommand] = queue.Queue(COMMANDS)
+        self._preroll = Preroll()
+        self._spotter: Spotter | None = None
+        self._listening: Listening | None = None
+        self._word = wake_name(config.wake.words[0].model)  # that woke last
+        self._muted = False
+        self._attentive = False
+        self._drain = 0
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._counters = Counters()
+        self._progress = 0.0
+
+    def start(self) -> None:
+        """Load the wake words and start the thread. Raises `agent.hearing.wake.WakeModelError`."""
+        self._emit(Health(self._clock(), "wake", "loading"))
+        engine: WakeEngine = wakewords.load(self._config)
+        self._spotter = Spotter(engine, self._config.wake, self._preroll)
+        self._emit(Health(self._clock(), "wake", "ok"))
+        self._progress = self._clock().mono
+        self._thread = threading.Thread(target=self._run, name="ear", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Stop hearing; joins the thread. Idempotent."""
+        self._stopping.set()
+        if self._thread:
+            self._thread.join()
+
+    # From any thread.
+
+    def do(self, command: EarCommand) -> None:
+        """Obey before the next block. Raises queue.Full where the ear has stopped taking commands: it is stuck."""
+        self._commands.put_nowait(command)
+
+    def attentive(self, on: bool) -> None:
+        """A turn or playback is on: hear every 10 ms, voice or not."""
+        self._attentive = on
+
+    @property
+    def speech_now(self) -> bool:
+        return self._spotter is not None and self._spotter.voice_now
+
+    def progress(self) -> float:
+        """Monotonic seconds at which sound was last taken in (at first: of the start)."""
+        return self._progress
+
+    def counters(self) -> Counters:
+        return self._counters
+
+    # The ear's own thread.
+
+    def _run(self) -> None:
+        assert self._spotter is not None
+        try:
+            while not self._stopping.is_set():
+                self._turn(self._spotter)
+        finally:
+            if not self._stopping.is_set():
+                self._on_fatal("the ear's thread died")
+
+    def _turn(self, spotter: Spotter) -> None:
+        self._pace(spotter)
+        blocks = self._source.read(READ_S)
+        self._obey(spotter)
+        for block in blocks:
+            self._take(spotter, block)
+        now = self._clock().mono
+        if blocks:
+            self._progress = now
+        self._asr.tick(now)
+
+    def _pace(self, spotter: Spotter) -> None:
+        near = not self._muted and (self._attentive or self._listening is not None or spotter.voice_now)
+        wanted = ATTENTIVE if near else RELAXED
+        if wanted != self._drain:
+            self._drain = wanted
+            self._source.drain_every(wanted)
+
+    def _obey(self, spotter: Spotter) -> None:
+        while True:
+            try:
+                command = self._commands.get_nowait()
+            except queue.Empty:
+                return
+            match command:
+                case StartListening():
+                    self._listen(command)
+                case StopListening(turn):
+                    self._asr.cancel(turn)
+                    if self._listening and self._listening.turn == turn:
+                        self._listening = None
+                case SetMute(on):
+                    self._mute(spotter, on)
+                case unknown:
+                    assert_never(unknown)
+
+    def _listen(self, command: StartListening) -> None:
+        heard = command.since is not None and self._preroll.end > 0
+        since = self._preroll.position_at(command.since) if heard and command.since is not None else None
+        self._listening = Listening(
+            command.turn, self._config.endpoint, self._preroll, self._asr, self._emit, self._clock
+        )
+        self._listening.begin(since, self._word if since is not None else None)
+        self._close_if_over()
+
+    def _mute(self, spotter: Spotter, on: bool) -> None:
+        self._muted = on
+        if self._listening:
+            self._asr.cancel(self._listening.turn)
+            self._listening = None
+        self._preroll.clear()
+        spotter.reset()
+
+    def _take(self, spotter: Spotter, block: Block) -> None:
+        counters = self._counters
+        self._counters = replace(
+            counters,
+            blocks=counters.blocks + 1,
+            samples=counters.samples + len(block.pcm),
+            gaps=counters.gaps + block.gap,
+        )
+        if self._muted:
+            return
+        if block.gap:
+            self._preroll.clear()
+            spotter.reset()
+        self._preroll.append(block)
+        voice, detections = spotter.feed(block)
+        if self._listening:
+            self._listening.hear(block, periods(voice))
+            self._close_if_over()
+        for detection in detections:
+            self._wake(detection)
+
+    def _close_if_over(self) -> None:
+        if self._listening and self._listening.over:
+            self._listening = None
+
+    def _wake(self, found: Detection) -> None:
+        now = self._clock()
+        audio_at = self._preroll.time_of(found.position)
+        if now.mono - audio_at > STALE_S:
+            log.warning("a wake word %.1f s old was ignored", now.mono - audio_at)
+            self._counters = replace(self._counters, stale=self._counters.stale + 1)
+            return
+        self._word = found.word
+        self._counters = replace(self._counters, wakes=self._counters.wakes + 1)
+        self._emit(Wake(now, found.word, found.score, audio_at))

@@ -1,0 +1,159 @@
+"""Endpointing: where the user's speech begins and ends. Pure; counts audio, knows no clock.
+
+Theory:
+- Input is one period (10 ms) after the other: voiced or not, and its level.
+- A period is *speech* if it is voiced and not more than `FADE_DB` under the loudest period of the utterance, and if
+  enough of its neighbourhood is voiced (`CLUSTER` periods of `WINDOW`); a click or a single wrong frame is neither a
+  beginning nor a reason to wait longer. Shortly after speech (`BURST`) fewer voiced periods do: the burst of a final
+  "t" comes 100 ms after its vowel.
+- Silence is counted from the end of the last period of speech, so a hangover of the voice detector costs nothing.
+- After a wake word the first voice may be its own end, for it is detected -71 to +37 ms (up to 200 for some voices)
+  around its last sound. So voice that runs on from `since` counts only once it has lasted `TAIL` longer; voice that
+  begins after a break counts at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.audio.pcm import PERIOD, RATE_HZ
+
+CLUSTER, WINDOW = 3, 6  # periods
+BURST = 15 * PERIOD
+FADE_DB = 35.0
+TAIL = 25 * PERIOD
+PAUSE_MS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The user began to speak at `position`."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Paused:
+    """Nothing was said for `PAUSE_MS`; speech may go on. `position`: end of the last speech."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """Speech went on after a pause."""
+
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The utterance is over. `position`: end of the last speech; `since` where nothing was said."""
+
+    position: int
+    cause: Literal["silence", "no_speech", "too_long"]
+
+
+EndpointEvent = Started | Paused | Resumed | Ended
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Ten milliseconds, from `position` on."""
+
+    position: int
+    voiced: bool
+    level_db: float
+
+
+class Endpointer:
+    """Incremental: periods -> events. After `Ended` it says nothing more.
+
+    `since`: the position from which speech counts (the end of the wake word); `after_wake`: there was a wake word.
+    """
+
+    def __init__(
+        self, silence_ms: int, no_speech_ms: int, max_utterance_ms: int, since: int, after_wake: bool = False
+    ) -> None:
+        self._silence = silence_ms * RATE_HZ // 1000
+        self._no_speech = no_speech_ms * RATE_HZ // 1000
+        self._longest = max_utterance_ms * RATE_HZ // 1000
+        self._pause = PAUSE_MS * RATE_HZ // 1000
+        self._since = since
+        self._tail_until = since + TAIL if after_wake else since
+        self._window: deque[Period] = deque(maxlen=WINDOW)
+        self._run: int | None = None  # where the present stretch of voice began
+        self._started = False
+        self._last = since  # end of the last speech
+        self._paused = False
+        self._peak_db = 0.0
+        self.over = False
+
+    def feed(self, periods: Iterable[Period]) -> list[EndpointEvent]:
+        """What happened in these periods, in order. They follow one another; a jump counts as silence."""
+        events: list[EndpointEvent] = []
+        for period in periods:
+            if not self.over and period.position + PERIOD > self._since:
+                events += self._step(period)
+        return events
+
+    def flush(self) -> list[EndpointEvent]:
+        """Nothing is held back: the end of audio is not the end of speech."""
+        return []
+
+    def _step(self, period: Period) -> list[EndpointEvent]:
+        end = period.position + PERIOD
+        self._window.append(period)
+        events: list[EndpointEvent] = []
+        if self._is_speech(period):
+            events = self._speech(end)
+        elif not self._voices():
+            self._run = None
+        return events + self._judge(end)
+
+    def _voices(self) -> int:
+        return sum(period.voiced for period in self._window)
+
+    def _is_speech(self, period: Period) -> bool:
+        if not period.voiced:
+            return False
+        near = self._started and period.position <= self._last + BURST
+        if self._voices() < (CLUSTER - 1 if near else CLUSTER):
+            return False
+        self._peak_db = max(self._peak_db, period.level_db)
+        return period.level_db >= self._peak_db - FADE_DB
+
+    def _speech(self, end: int) -> list[EndpointEvent]:
+        if self._run is None:
+            self._run = next(period.position for period in self._window if period.voiced)
+        if not self._started:
+            if self._run <= self._since + PERIOD and end < self._tail_until:
+                return []  # perhaps but the end of the wake word
+            self._started = True
+            self._last = end
+            return [Started(max(self._run, self._since))]
+        self._last = end
+        if not self._paused:
+            return []
+        self._paused = False
+        return [Resumed(end - PERIOD)]
+
+    def _judge(self, end: int) -> list[EndpointEvent]:
+        silent = end - self._last
+        if not self._started:
+            return self._end(self._since, "no_speech") if end - self._since >= self._no_speech else []
+        if silent >= self._silence:
+            return self._end(self._last, "silence")
+        if end - self._since >= self._longest:
+            return self._end(self._last, "too_long")
+        if silent >= self._pause and not self._paused:
+            self._paused = True
+            return [Paused(self._last)]
+        return []
+
+    def _end(self, position: int, cause: Literal["silence", "no_speech", "too_long"]) -> list[EndpointEvent]:
+        self.over = True
+        return [Ended(position, cause)]

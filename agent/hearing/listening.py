@@ -1,0 +1,80 @@
+"""One utterance: what is heard in a listening turn goes to the recogniser, and the endpointer says when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import assert_never
+
+from agent.audio.pcm import RATE_HZ, Block
+from agent.clock import Clock
+from agent.config import EndpointSection
+from agent.events import Endpoint, Event, SpeechStarted, Turn
+from agent.hearing.asr import LEAD_MS, Asr
+from agent.hearing.endpoint import Ended, Endpointer, EndpointEvent, Paused, Period, Resumed, Started
+from agent.hearing.preroll import Preroll
+
+
+class Listening:
+    """From `StartListening` to the endpoint. `over` is set at the endpoint; the recogniser's final comes later."""
+
+    def __init__(
+        self,
+        turn: Turn,
+        config: EndpointSection,
+        preroll: Preroll,
+        asr: Asr,
+        emit: Callable[[Event], None],
+        clock: Clock,
+    ) -> None:
+        self.turn = turn
+        self.over = False
+        self._config = config
+        self._preroll = preroll
+        self._asr = asr
+        self._emit = emit
+        self._clock = clock
+        self._endpointer: Endpointer | None = None
+
+    def begin(self, since: int | None, word: str | None) -> None:
+        """Start with what has been heard from shortly before position `since`, where the wake `word` ended; without
+        them, with what comes next."""
+        start = self._preroll.end if since is None else since
+        config = self._config
+        self._endpointer = Endpointer(
+            config.silence_ms, config.no_speech_ms, config.max_utterance_ms, start, after_wake=word is not None
+        )
+        self._asr.begin(self.turn, word)
+        if since is None:
+            return
+        pcm, _ = self._preroll.since(start - (LEAD_MS * RATE_HZ // 1000 if word else 0))
+        if len(pcm):
+            self._asr.feed(self.turn, pcm)
+        self._judge(self._preroll.periods_since(start))
+
+    def hear(self, block: Block, periods: Iterable[Period]) -> None:
+        """The next block, and what the gate said of the periods that it completes."""
+        self._asr.feed(self.turn, block.pcm)
+        self._judge(periods)
+
+    def _judge(self, periods: Iterable[Period]) -> None:
+        assert self._endpointer is not None, "begin comes first"
+        for event in self._endpointer.feed(periods):
+            self._tell(event)
+
+    def _tell(self, event: EndpointEvent) -> None:
+        match event:
+            case Started(position):
+                self._emit(SpeechStarted(self._clock(), self.turn, self._preroll.time_of(position)))
+            case Paused():
+                self._asr.pause(self.turn)
+            case Resumed():
+                self._asr.resume(self.turn)
+            case Ended(position, cause):
+                self.over = True
+                self._emit(Endpoint(self._clock(), self.turn, self._preroll.time_of(position), cause))
+                if cause == "no_speech":
+                    self._asr.cancel(self.turn)
+                else:
+                    self._asr.finish(self.turn)
+            case unknown:
+                assert_never(unknown)

@@ -1,0 +1,98 @@
+"""Moonshine: whole utterances of English, decoded again and again while they grow. https://github.com/moonshine-ai
+
+Rules:
+- Its own segmentation is switched off (`vad_threshold` 0): it gave wrong and extra lines, and where speech begins and
+  ends is known already.
+- A partial is a decode of all so far. The next one waits for `EVERY_MS` of new audio and for as long as the last decode
+  took, so that a slow machine gets fewer partials and never falls behind.
+- In a pause it decodes ahead; if nobody speaks any more, that text is the final, and there is nothing left to do at the
+  endpoint. Silence after the last word does not change the text, so it is not decoded again.
+- Of the wake word's end only `KEEP_MS` are decoded: less costs the command's first word where there was no gap, more
+  puts a word before it ("so what time is it").
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from moonshine_voice import ModelArch, Transcriber
+
+from agent.audio.pcm import RATE_HZ, Samples
+from agent.hearing.words import without_wake
+
+EVERY_MS = 250
+KEEP_MS = 125
+LONGEST_S = 15
+SHORTEST_MS = 200
+
+
+def load(model: Path) -> MoonshineEngine:
+    """Load the model in this folder; its name begins with its size ("tiny-en")."""
+    size = model.name.partition("-")[0].upper()
+    arch = ModelArch[size] if size in ModelArch.__members__ else ModelArch.TINY
+    return MoonshineEngine(Transcriber(str(model), arch, options={"vad_threshold": "0.0"}))
+
+
+class MoonshineEngine:
+    """An `Engine`."""
+
+    def __init__(self, transcriber: Any) -> None:
+        self._transcriber = transcriber
+        self._sound: list[Samples] = []
+        self._length = 0  # samples in `_sound`
+        self._skip = 0  # samples still to leave out
+        self._decoded = 0  # `_length` at the last decode
+        self._not_before = 0.0  # monotonic seconds
+        self._text = ""
+        self._ahead = False  # `_text` is what the final will be, unless speech goes on
+        self._wake: str | None = None
+
+    def begin(self, word: str | None, lead_ms: int) -> None:
+        self._sound, self._length, self._decoded = [], 0, 0
+        self._text, self._ahead, self._wake = "", False, word
+        self._skip = max(0, lead_ms - KEEP_MS) * RATE_HZ // 1000 if word else 0
+
+    def feed(self, pcm: Samples) -> str | None:
+        kept = pcm[self._skip :]
+        self._skip -= len(pcm) - len(kept)
+        room = LONGEST_S * RATE_HZ - self._length
+        self._sound.append(kept[:room])
+        self._length += len(kept[:room])
+        fresh = self._length - self._decoded
+        if self._ahead or fresh < EVERY_MS * RATE_HZ // 1000 or time.monotonic() < self._not_before:
+            return None
+        return self._decode()
+
+    def pause(self) -> str | None:
+        changed = self._decode()
+        self._ahead = True
+        return changed
+
+    def resume(self) -> None:
+        self._ahead = False
+
+    def finish(self) -> str:
+        if not self._ahead:
+            self._decode()
+        self._sound = []
+        return self._text
+
+    def _decode(self) -> str | None:
+        """Decode all so far; the text if it changed."""
+        self._decoded = self._length
+        if self._length < SHORTEST_MS * RATE_HZ // 1000:
+            return None
+        began = time.monotonic()
+        sound = (np.concatenate(self._sound) / np.float32(32768)).tolist()
+        lines = self._transcriber.transcribe_without_streaming(sound, RATE_HZ).lines
+        done = time.monotonic()
+        self._not_before = done + (done - began)
+        text = " ".join(line.text.strip() for line in lines if line.text.strip())
+        text = without_wake(text, self._wake) if self._wake else text
+        if text == self._text:
+            return None
+        self._text = text
+        return text

@@ -1,0 +1,50 @@
+"""The way from sound to a wake word: voice gate, then engine, then detector.
+
+When the gate opens, the engine starts from silence and gets the last `REPLAY_MS` again: the gate opens after the first
+sounds of the word, and a past that belongs to another minute spoils the score more than no past.
+"""
+
+from __future__ import annotations
+
+from agent.audio.pcm import RATE_HZ, Block
+from agent.config import WakeSection
+from agent.hearing.gate import REPLAY_MS, Voice, VoiceGate
+from agent.hearing.preroll import Preroll
+from agent.hearing.wake import Detection, WakeDetector, WakeEngine
+
+
+class Spotter:
+    """Used by one thread. `preroll` is the owner's: it has the block already when `feed` is called."""
+
+    def __init__(self, engine: WakeEngine, config: WakeSection, preroll: Preroll) -> None:
+        self._engine = engine
+        self._gate = VoiceGate()
+        self._gated = config.gate
+        self._detector = WakeDetector(engine.thresholds, config.patience_ms, config.refractory_ms)
+        self._preroll = preroll
+        self._running = False
+
+    @property
+    def voice_now(self) -> bool:
+        return self._gate.open
+
+    def reset(self) -> None:
+        """After a gap: nothing that was heard before belongs to what comes."""
+        self._gate.reset()
+        self._running = False
+
+    def feed(self, block: Block) -> tuple[Voice, list[Detection]]:
+        """What the gate says of the block, and the wake words in it."""
+        voice = self._gate.feed(block.pcm, block.position)
+        self._preroll.judged(voice)
+        if self._gated and not voice.open:
+            self._running = False
+            return voice, []
+        if self._running:
+            return voice, self._detector.feed(self._engine.feed(block.pcm, block.position))
+        self._running = True
+        self._engine.reset()
+        self._detector.reset()
+        end = block.position + len(block.pcm)
+        pcm, start = self._preroll.since(end - REPLAY_MS * RATE_HZ // 1000)
+        return voice, self._detector.feed(self._engine.feed(pcm, start))

@@ -1,0 +1,99 @@
+"""Vosk (Kaldi): streaming, with partials every time it is fed. https://alphacephei.com/vosk, Apache-2.0
+
+Rules:
+- One recogniser per utterance (memory grows otherwise); the model is always given by its path, since the library
+  downloads or exits when asked by language.
+- The endpoint is ours. Vosk has one too, late and not configurable: where `AcceptWaveform` says that a part is
+  complete, its text is collected and the utterance goes on.
+- With a grammar, "[unk]" is the way out for speech that fits none of its phrases, which would be forced onto one
+  otherwise. At the head it may be the wake word's end and at the tail a breath; anywhere else, or longer, it means that
+  something else was said, and then nothing was understood.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from vosk import KaldiRecognizer, Model, SetLogLevel
+
+from agent.audio.pcm import RATE_HZ, Samples
+from agent.hearing.words import tails, without_wake
+
+UNKNOWN = "[unk]"
+LATE_S = 0.05  # the wake word's last sounds after its detection
+BREATH_S = 0.3
+
+Word = dict[str, Any]  # "word", "start" and "end" in seconds since the recogniser began
+
+
+def load(model: Path, grammar: Sequence[str] = (), wake_words: Sequence[str] = ()) -> VoskEngine:
+    """Load the model. `grammar`: the only phrases to expect, empty for free dictation."""
+    SetLogLevel(-1)
+    phrases = [*grammar, *(tail for word in wake_words for tail in tails(word)), UNKNOWN] if grammar else []
+    return VoskEngine(Model(model_path=str(model)), json.dumps(phrases, ensure_ascii=False) if phrases else None)
+
+
+class VoskEngine:
+    """An `Engine`."""
+
+    def __init__(self, model: Any, grammar: str | None) -> None:
+        self._model = model
+        self._grammar = grammar
+        self._recogniser: Any = None
+        self._words: list[Word] = []  # of the parts that Vosk took for complete
+        self._partial = ""
+        self._wake: str | None = None
+        self._lead_s = 0.0
+
+    def begin(self, word: str | None, lead_ms: int) -> None:
+        options = (self._model, RATE_HZ) if self._grammar is None else (self._model, RATE_HZ, self._grammar)
+        self._recogniser = KaldiRecognizer(*options)
+        self._recogniser.SetWords(True)
+        self._words, self._partial = [], ""
+        self._wake, self._lead_s = word, lead_ms / 1000
+
+    def feed(self, pcm: Samples) -> str | None:
+        if self._recogniser.AcceptWaveform(pcm.tobytes()):
+            self._words += _words(self._recogniser.Result())
+        heard = [word["word"] for word in self._words] + json.loads(self._recogniser.PartialResult())["partial"].split()
+        text = self._clean(" ".join(word for word in heard if word != UNKNOWN))
+        if text == self._partial:
+            return None
+        self._partial = text
+        return text
+
+    def pause(self) -> str | None:
+        """Nothing to win: its final takes 10 to 40 ms, and the recogniser could not go on after it."""
+        return None
+
+    def resume(self) -> None:
+        return None
+
+    def finish(self) -> str:
+        words = self._words + _words(self._recogniser.FinalResult())
+        self._recogniser = None
+        if self._wake is not None:
+            words = [word for word in words if word["end"] > self._lead_s + LATE_S]
+        return self._clean(understood(words, self._lead_s))
+
+    def _clean(self, text: str) -> str:
+        return without_wake(text, self._wake) if self._wake else text
+
+
+def understood(words: Sequence[Word], lead_s: float) -> str:
+    """The text, or "" where a grammar did not fit."""
+    kept = list(words)
+    while kept and kept[0]["word"] == UNKNOWN and kept[0]["start"] <= lead_s and kept[0]["end"] <= lead_s + BREATH_S:
+        del kept[0]
+    while kept and kept[-1]["word"] == UNKNOWN and kept[-1]["end"] - kept[-1]["start"] <= BREATH_S:
+        del kept[-1]
+    texts = [word["word"] for word in kept]
+    return "" if UNKNOWN in texts else " ".join(texts)
+
+
+def _words(result: str) -> list[Word]:
+    words: list[Word] = json.loads(result).get("result", [])
+    return words
