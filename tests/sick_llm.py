@@ -252,7 +252,7 @@ def no_newline() -> Symptom:
 class SickLlm:
     """One thread with one asyncio loop. The n-th request gets the n-th symptom, the last one goes on for ever."""
 
-    def __init__(self, *symptoms: Symptom, models: int = 200, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, *symptoms: Symptom, models: int = 200, tls: ssl.SSLContext | None = None, port: int = 0) -> None:
         self.requests: list[Seen] = []
         self.connections = 0
         self._symptoms = symptoms or (answer("Hello."),)
@@ -263,7 +263,7 @@ class SickLlm:
         self._thread = threading.Thread(target=self._run, name="sick-llm")
         self._up = threading.Event()
         self._down = asyncio.Event()
-        self.port = 0
+        self.port = port
 
     @property
     def base_url(self) -> str:
@@ -290,7 +290,8 @@ class SickLlm:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        server = await asyncio.start_server(self._connection, "127.0.0.1", 0, ssl=self._tls)
+        patience = {"ssl_shutdown_timeout": 0.2} if self._tls else {}
+        server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, ssl=self._tls, **patience)
         self.port = server.sockets[0].getsockname()[1]
         self._up.set()
         await self._down.wait()

@@ -11,6 +11,7 @@ Rules:
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
@@ -69,7 +70,7 @@ def _host(parts: SplitResult) -> str:
         host = (parts.hostname or "").encode("idna").decode()
     except UnicodeError as error:
         raise BadAddress("base_url has an impossible host") from error
-    if not host or "%" in host:
+    if not re.fullmatch(r"[A-Za-z0-9._:-]+", host):
         raise BadAddress("base_url has no usable host")
     return host
 

@@ -26,6 +26,7 @@ from agent.thinking.failure import Failure
 from agent.thinking.location import Location
 
 CONTEXT = 2048
+TEMPERATURE = 0.3  # where the profile gives none: small models ramble at the usual 0.8
 MOST_THREADS = 4
 READY_S = 180.0  # a model of several GB from an SD card
 SILENT_S = 10.0
@@ -36,7 +37,7 @@ OnChange = Callable[[bool, Failure | None], None]
 class Embedded:
     """The parent's side; a Locator. `on_change(loading, trouble)` is called in the loop.
 
-    Belongs to the loop it was first used in, but for `stop`, which is for any other thread.
+    Belongs to the loop it was first used in, and is stopped there before the loop is closed.
     """
 
     remote = False
@@ -75,14 +76,17 @@ class Embedded:
 
         def on_record(record: Record) -> None:
             if record.kind is Kind.MESSAGE:
-                loop.call_soon_threadsafe(self._told, record.message())
+                message = record.message()
+                loop.call_soon_threadsafe(self._told, message)
+                if message["type"] == "failed":
+                    child.stop()  # another try would fail alike
 
         def on_state(state: ChildState, reason: str) -> None:
             if state in ("starting", "died", "hung"):
                 loop.call_soon_threadsafe(self._lost)
 
-        self._child = Child(spec, on_record, on_state, self._on_fatal)
-        self._child.start()
+        child = self._child = Child(spec, on_record, on_state, self._on_fatal)
+        child.start()
         self._on_change(True, None)
 
     def stop(self) -> None:
@@ -158,6 +162,7 @@ def _parameters(params: object, model: str, key: str) -> object:
     for name, value in settings.items():
         setattr(params, name, value)
     params.model.path = model  # type: ignore[attr-defined]
+    params.sampling.temp = TEMPERATURE  # type: ignore[attr-defined]
     for cpu in (params.cpuparams, params.cpuparams_batch):  # type: ignore[attr-defined]
         cpu.n_threads, cpu.poll = threads, 0
     return params

@@ -165,12 +165,18 @@ def _mapped() -> Iterator[None]:
         raise Failure("timeout", "no answer in time") from error
 
 
-def _unconnected(error: Exception) -> Failure:
-    cause = error.__cause__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return Failure("unreachable", f"TLS certificate refused: {cause.verify_message}")
-    if isinstance(cause, ssl.SSLError):
-        return Failure("unreachable", f"TLS failed: {cause.reason}")
+def _unconnected(error: BaseException) -> Failure:
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Failure("unreachable", f"TLS certificate refused: {cause.verify_message}")
+        if isinstance(cause, ssl.SSLError):
+            return Failure("unreachable", f"TLS failed: {cause.reason}")
     if isinstance(error, httpcore.ConnectTimeout):
         return Failure("unreachable", "no connection in time")
     return Failure("unreachable", "connection refused or no such host", jitter())
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

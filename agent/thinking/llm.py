@@ -54,6 +54,7 @@ class Thinker:
         # The rest belongs to the loop.
         self._newest: Turn = 0
         self._asking: asyncio.Task[None] | None = None
+        self._warming: asyncio.Task[None] | None = None
         self._servers: list[Embedded] = []
 
     def start(self) -> None:
@@ -105,8 +106,6 @@ class Thinker:
                     with self._lock:
                         self._loop = None
         finally:
-            for server in self._servers:
-                server.stop()
             if not ended:
                 self._on_fatal("the thinker's thread ended unexpectedly")
 
@@ -123,10 +122,13 @@ class Thinker:
                 self._start_server()
                 while (command := await self._commands.get()) is not None:
                     self._obey(command, profiles, tasks)
-                watch.cancel()
-                self._cancel()
+                for task in (watch, self._asking, self._warming):
+                    if task:
+                        task.cancel()
         finally:
             await profiles.close()
+            for server in self._servers:
+                server.stop()
 
     def _endpoints(self, note: Callable[[str, bool, Failure | None], None]) -> list[Endpoint]:
         """Imports the HTTP client, which takes memory and time that an agent without a profile saves."""
@@ -163,7 +165,8 @@ class Thinker:
                     self._newest = turn
                     self._cancel()
             case "warm":
-                tasks.create_task(profiles.warm())
+                if self._warming is None or self._warming.done():
+                    self._warming = tasks.create_task(profiles.warm())
             case _:
                 assert_never(command)
 

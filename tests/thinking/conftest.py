@@ -73,15 +73,13 @@ class Rig:
 
 
 @pytest.fixture
-def rig() -> Iterator[Callable[..., Rig]]:
-    """`rig(url, …, max_tokens=9)`: a started thinker with a profile for each address, named a, b, …"""
+def profiles_rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Rig]]:
+    """`profiles_rig({"name": LlmProfile(…)})`: a started thinker that uses these profiles in this order."""
+    monkeypatch.setattr("agent.thinking.refusals.JITTER_S", (0.01, 0.02))
     rigs: list[Rig] = []
 
-    def make(*urls: str, language: str = "en", **settings: Any) -> Rig:
-        names = "abcdef"[: len(urls)]
-        given = {**QUICK, **settings}
-        profiles = {name: LlmProfile(base_url=url, **given) for name, url in zip(names, urls, strict=True)}
-        made = Rig(tuple(names), profiles, language)
+    def make(profiles: dict[str, LlmProfile], language: str = "en") -> Rig:
+        made = Rig(tuple(profiles), profiles, language)
         rigs.append(made)
         made.thinker.start()
         return made
@@ -90,3 +88,16 @@ def rig() -> Iterator[Callable[..., Rig]]:
     for made in rigs:
         made.stop()
         assert made.fatal == []
+
+
+@pytest.fixture
+def rig(profiles_rig: Callable[..., Rig]) -> Callable[..., Rig]:
+    """`rig(url, …, max_tokens=9)`: a started thinker with a profile "a", "b", … for each address."""
+
+    def make(*urls: str, **settings: Any) -> Rig:
+        given = {**QUICK, **settings}
+        return profiles_rig(
+            {name: LlmProfile(base_url=url, **given) for name, url in zip("abcdef", urls, strict=False)}
+        )
+
+    return make

@@ -329,6 +329,15 @@ def test_health_tells_an_absent_server_without_a_question(rig):
     assert "refused" in rig(f"http://127.0.0.1:{closed_port()}/v1").wait_health("failed")
 
 
+def test_health_recovers_without_a_question(rig, monkeypatch):
+    monkeypatch.setattr("agent.thinking.profiles.PROBE_S", 0.05)
+    port = closed_port()
+    r = rig(f"http://127.0.0.1:{port}/v1")
+    r.wait_health("failed")
+    with SickLlm(port=port):
+        r.wait_health("ok")
+
+
 def test_unknown_host_falls_back(rig):
     with SickLlm() as llm:
         r = rig("http://nobody.invalid/v1", llm.base_url)
