@@ -1,0 +1,120 @@
+"""The resident: the agent itself, as its own process, with a configuration and a state folder of its own."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from agent.lab.processes import end, spawn
+from agent.lab.timeline import Notice
+from agent.lab.watch import Watcher
+
+STOP_S = 10.0
+LOG_LINES = 12
+Value = str | int | float | bool | list[str]
+
+
+class ResidentFailed(RuntimeError):
+    """The agent did not start, or ended; the text holds the end of its log."""
+
+
+class Resident:
+    """`settings`: dotted keys of the configuration. `with Resident(settings, env) as agent: agent.wait_online(…)`."""
+
+    def __init__(self, settings: Mapping[str, Value], env: Mapping[str, str]) -> None:
+        self._settings = dict(settings)
+        self._env = dict(env)
+        self._folder: Path | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self.started_at = 0.0
+
+    def __enter__(self) -> Resident:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def log(self) -> str:
+        """What it said on stderr so far."""
+        if self._folder is None:
+            return ""
+        return (self._folder / "log").read_text(errors="replace")
+
+    def start(self) -> None:
+        """Launch it; `wait_online` tells when it is there."""
+        self._folder = Path(tempfile.mkdtemp(prefix="resident-"))
+        config = self._folder / "config.toml"
+        config.write_text(to_toml({"version": 1, **self._settings}))
+        env = {**self._env, "STATE_DIRECTORY": str(self._folder / "state"), "PYTHONUNBUFFERED": "1"}
+        command = [sys.executable, "-m", "agent.cli", "run", "--config", str(config)]
+        self.started_at = time.monotonic()
+        with (self._folder / "log").open("wb") as log:
+            self._process = spawn(command, env, stdout=log, stderr=log)
+
+    def wait_online(self, watcher: Watcher, timeout_s: float, after: int = 0) -> float:
+        """Wait for `status` online, after this mark of the watcher; seconds since launch. Raises ResidentFailed."""
+        online = watcher.wait(lambda n: (n.topic, n.data) == ("status", "online"), timeout_s, after, self.check)
+        if online is None:
+            raise ResidentFailed(f"not online within {timeout_s:.0f} s\n{self.tail()}")
+        return online.at - self.started_at
+
+    def wait_parts(self, watcher: Watcher, parts: Collection[str], timeout_s: float, after: int = 0) -> float:
+        """Wait for these parts to be "ok" all at once; seconds since launch. Raises ResidentFailed."""
+
+        def all_ok(notice: Notice) -> bool:
+            if notice.topic != "health":
+                return False
+            return all(notice.data.get(part, {}).get("status") == "ok" for part in parts)
+
+        healthy = watcher.wait(all_ok, timeout_s, after, self.check)
+        if healthy is None:
+            last: dict[str, Any] = next((n.data for n in reversed(watcher.notices) if n.topic == "health"), {})
+            states = [f"{part}: {last.get(part, {}).get('status', 'unknown')}" for part in parts]
+            raise ResidentFailed(f"not ready within {timeout_s:.0f} s ({', '.join(states)})\n{self.tail()}")
+        return healthy.at - self.started_at
+
+    def check(self) -> None:
+        """Raises ResidentFailed where it is not running any more."""
+        if self._process is None or self._process.poll() is not None:
+            code = self._process.poll() if self._process else None
+            raise ResidentFailed(f"the agent ended with exit code {code}\n{self.tail()}")
+
+    def tail(self) -> str:
+        return "\n".join(f"  {line}" for line in self.log.splitlines()[-LOG_LINES:])
+
+    def stop(self, keep_log: Path | None = None) -> int | None:
+        """SIGTERM, wait, SIGKILL after `STOP_S`; its exit code. Idempotent."""
+        code = None
+        if self._process is not None:
+            code = end(self._process, STOP_S)
+            self._process = None
+        if self._folder is not None:
+            if keep_log:
+                with contextlib.suppress(FileNotFoundError):
+                    shutil.copy(self._folder / "log", keep_log)
+            shutil.rmtree(self._folder, ignore_errors=True)
+            self._folder = None
+        return code
+
+
+def to_toml(settings: Mapping[str, Value]) -> str:
+    """Dotted keys as TOML; JSON's strings, numbers, booleans and lists are TOML's."""
+    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in settings.items())
