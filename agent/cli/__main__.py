@@ -73,18 +73,21 @@ def _explain(error: Exception) -> tuple[int, str]:
     """(exit code, the sentence for the person)."""
     from agent.cli.fetch import FetchFailed, WrongFile
     from agent.cli.install import Busy
-    from agent.cli.output import UsageError
+    from agent.cli.output import Unavailable, UsageError
     from agent.cli.unpack import BadArchive
     from agent.config_file import ConfigError
     from agent.credentials import CredentialError
     from agent.models import ModelDamaged, ModelMissing
+    from agent.speaking.tts import SpeechError
 
     match error:
         case UsageError():
             return 2, str(error)
         case ConfigError() | ModelMissing() | ModelDamaged() | WrongFile() | BadArchive() | CredentialError():
             return 78, str(error)
-        case FetchFailed() | Busy() | OSError():
+        case SpeechError():
+            return 75, f"nothing can be said: {error}"
+        case FetchFailed() | Busy() | Unavailable() | OSError():
             return 75, str(error)
         case _:
             return 70, f"internal error: {type(error).__name__}: {error} (voice-agent --debug … shows where)"

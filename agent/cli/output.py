@@ -14,6 +14,10 @@ class UsageError(Exception):
     """The command line asks for something it cannot mean: exit code 2."""
 
 
+class Unavailable(Exception):
+    """A device or an engine cannot be had now: exit code 75."""
+
+
 def note(text: str) -> None:
     """Something for the person, not for the next program in a pipe."""
     print(text, file=sys.stderr)
@@ -74,3 +78,20 @@ def confirmed(question: str) -> bool:
 
 def megabytes(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size else "?"
+
+
+class Transcript:
+    """Partials and finals: JSON lines; or, on a terminal, a line that changes until it is final; piped, finals only."""
+
+    def __init__(self, as_json: bool) -> None:
+        self._json = as_json
+        self._live = sys.stdout.isatty()
+
+    def show(self, final: bool, text: str) -> None:
+        if self._json:
+            print(json.dumps({"type": "final" if final else "partial", "text": text}, ensure_ascii=False), flush=True)
+        elif self._live:
+            end = "\n" if final and text else ""
+            print(f"\r\x1b[K{text if final else f'{text} …'}", end=end, flush=True)
+        elif final and text:
+            print(text, flush=True)
