@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import threading
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -12,7 +13,10 @@ import pytest
 import sick_llm
 from sick_llm import DONE, SickLlm, answer, body, closed_port, comments, cut, endless, event, hang, status
 
-from agent.events import Exchange, LlmFailed, ReplyDelta, ReplyDone
+from agent.clock import now
+from agent.config import Config, Llm, LlmProfile
+from agent.events import AskLlm, Exchange, LlmFailed, ReplyDelta, ReplyDone
+from agent.thinking.llm import Thinker
 
 GOOD = event("Hello") + event(" there.") + event(finish="stop") + DONE
 
@@ -78,6 +82,17 @@ def test_connection_is_used_again(rig):
         for turn in (1, 2, 3):
             assert code(r.ask(turn)) == "done"
         assert [seen.connection for seen in llm.requests] == [1, 1, 1], "opened by the look at the models"
+
+
+def test_connection_that_the_server_closed_is_opened_anew(rig):
+    async def answers_and_leaves(visit):
+        await answer("Bye.")(visit)
+        await visit.close()
+
+    with SickLlm(answers_and_leaves) as llm:
+        r = rig(llm.base_url)
+        assert [code(r.ask(turn)) for turn in (1, 2, 3)] == ["done"] * 3
+        assert len({seen.connection for seen in llm.requests}) == 3
 
 
 def test_warm_opens_the_connection(rig):
@@ -490,3 +505,26 @@ def test_a_hundred_cancelled_turns_leave_no_connection(rig):
         r.cancel(100)
         for seen in llm.requests:
             assert seen.closed.wait(5)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_unexplained_end_of_the_thread_is_fatal():
+    told, fatal = threading.Event(), []
+
+    def emit(happened):
+        if isinstance(happened, ReplyDelta):
+            raise ZeroDivisionError
+
+    def on_fatal(reason):
+        fatal.append(reason)
+        told.set()
+
+    with SickLlm() as llm:
+        profile = LlmProfile(base_url=llm.base_url)
+        thinker = Thinker(Config(llm=Llm(use=("a",), profiles={"a": profile})), emit, now, on_fatal)
+        thinker.start()
+        thinker.do(AskLlm(1, "Hi?"))
+        assert told.wait(20)
+        thinker.do(AskLlm(2, "Anybody?"))
+        thinker.stop()
+    assert fatal == ["the thinker's thread ended unexpectedly"]
