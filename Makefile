@@ -12,13 +12,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 ARGS ?=
 
-# To build pyalsaaudio and systemd-python; the headers of Python itself only where they are missing.
-DEBIAN := gcc pkg-config libasound2-dev libsystemd-dev
+# To build pyalsaaudio and systemd-python, and to speak; what belongs to Python itself only where it is missing.
+DEBIAN := gcc pkg-config libasound2-dev libsystemd-dev alsa-utils libasound2-plugins espeak-ng
 DEBIAN += $(shell $(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || echo python3-venv)
 DEBIAN += $(shell $(PYTHON) -c 'import os, sysconfig as s; os.stat(s.get_path("include") + "/Python.h")' 2>/dev/null || echo python3-dev)
 # The room of demo, test and bench: sound server, broker, and voices that are not the agent's.
-DEBIAN += alsa-utils libasound2-plugins pulseaudio pulseaudio-utils mosquitto mosquitto-clients sox \
-  espeak-ng flite festival festvox-kallpc16k festvox-kdlpc16k festvox-us-slt-hts pocketsphinx-testdata
+# PulseAudio as a package would throw out a desktop's PipeWire: apt may not remove anything.
+ROOM := pulseaudio pulseaudio-utils mosquitto mosquitto-clients sox flite festival festvox-kallpc16k festvox-kdlpc16k \
+  festvox-us-slt-hts pocketsphinx-testdata
 MODELS := en_US-joe-medium smollm2-135m vosk-small-ko
 
 help: ## this list
@@ -66,14 +67,16 @@ $(VENV)/.python: requirements-build.txt requirements-dev.txt pyproject.toml $(VE
 	@touch $@
 
 $(VENV)/.debian: Makefile
-	@missing=$$(for name in $(DEBIAN); do \
+	@missing=$$(for name in $(DEBIAN) $(ROOM); do \
 	    dpkg-query -W -f='$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || echo $$name; done); \
 	  if [ -n "$$missing" ]; then \
 	    command -v apt-get >/dev/null || { echo "please install: $$missing"; exit 1; }; \
 	    root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
 	    echo "installing Debian packages:" $$missing; \
 	    $$root apt-get update -q && \
-	    $$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends $$missing; \
+	    $$root env DEBIAN_FRONTEND=noninteractive \
+	      apt-get install -q -y --no-install-recommends --no-remove $$missing || \
+	      { echo "make setup ROOM= leaves out what only demo, test and bench need"; exit 1; }; \
 	  fi
 	@mkdir -p $(VENV) && touch $@
 
