@@ -320,8 +320,9 @@ def babbler() -> Iterator[Callable[[bytes], Babbler]]:
     ],
 )
 def test_a_broker_that_talks_nonsense_is_left_and_tried_again(
-    rigs: Rigs, babbler: Callable[[bytes], Babbler], words: bytes
+    rigs: Rigs, babbler: Callable[[bytes], Babbler], words: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(connection, "ANSWER_S", 0.5)
     server = babbler(words)
     rig = rigs(configure(server.port))
     rig.health("failed")
