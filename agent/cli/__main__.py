@@ -55,7 +55,7 @@ def _run(words: list[str]) -> int:
     )
     parser.add_argument("--version", action="version", version=f"voice-agent {version('voice-agent')}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error; comes first")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(prog="voice-agent", dest="command", required=True, metavar="COMMAND")
     chosen = next((word for word in words if word in COMMANDS), "")
     for name, purpose in COMMANDS.items():
         command = commands.add_parser(name, help=purpose, description=purpose[0].upper() + purpose[1:] + ".")
