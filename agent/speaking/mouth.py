@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class Mouth:
-    """Speaks replies through a `Player`; the player calls `audible`, `played`, `drained` and `failed`.
+    """Speaks replies through the `Player` that `start` is given; the player calls `audible`, `played`, `drained` and `failed`.
 
     `specs`: who speaks, in order of fall-back; by default what the configuration says.
     """
@@ -45,14 +45,12 @@ class Mouth:
     def __init__(
         self,
         config: Config,
-        player: Player,
         emit: Callable[[Event], None],
         clock: Clock,
         on_fatal: Callable[[str], None],
         specs: Sequence[VoiceSpec] | None = None,
     ) -> None:
         self._config = config
-        self._player = player
         self._emit = emit
         self._clock = clock
         self._on_fatal = on_fatal
@@ -62,7 +60,7 @@ class Mouth:
         self._synthesis: Synthesis | None = None
         self._turned_at = 0.0
 
-    def start(self) -> None:
+    def start(self, player: Player) -> None:
         """Start the thread and, where the configuration says so, load the voice; returns at once.
 
         Raises ModelMissing where the voice that the configuration names is not installed.
@@ -70,7 +68,7 @@ class Mouth:
         specs = voices(self._config) if self._specs is None else self._specs
         self._synthesis = Synthesis(specs, self._put, self._on_fatal)
         self._turned_at = self._clock().mono
-        self._thread = threading.Thread(target=self._run, args=(self._synthesis,), name="mouth", daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(self._synthesis, player), name="mouth", daemon=True)
         self._thread.start()
 
     def do(self, command: MouthCommand) -> None:
@@ -111,9 +109,9 @@ class Mouth:
         except queue.Full:
             self._on_fatal(f"the mouth hangs: {INBOX} items wait for it")
 
-    def _run(self, synthesis: Synthesis) -> None:
+    def _run(self, synthesis: Synthesis, player: Player) -> None:
         sounds = earcons.render_all() if self._config.audio.speaker.earcons else {}
-        speech = Speech(self._config.persona.language, self._player, synthesis, self._emit, sounds)
+        speech = Speech(self._config.persona.language, player, synthesis, self._emit, sounds)
         try:
             if self._config.tts.load == "start":
                 synthesis.start()

@@ -51,8 +51,8 @@ MouthCommand = Speak | Hush | Earcon | SetVolume
 class Player(Protocol):
     """Whoever brings sound to the speaker. No method blocks."""
 
-    def play(self, turn: Turn, pcm: Samples, rate_hz: int) -> None:
-        """Append mono sound to the turn's; it begins to play at once."""
+    def play(self, turn: Turn, pcm: Samples, rate_hz: int) -> bool:
+        """Append mono sound to the turn's; it begins to play at once. False where there is no room for it."""
 
     def end(self, turn: Turn) -> None:
         """The turn's sound is complete; `drained` is to be reported."""
@@ -234,8 +234,10 @@ class Speech:
         if self._handed_at is None:
             self._handed_at = now.mono
             self._emit(TtsFirst(now, reply.turn))
-        self._player.play(reply.turn, pcm, reply.rate_hz)
-        reply.sounded(outcome.text, len(pcm) / reply.rate_hz)
+        if self._player.play(reply.turn, pcm, reply.rate_hz):
+            reply.sounded(outcome.text, len(pcm) / reply.rate_hz)
+        else:
+            self._fail("more to say than the player can hold", now)
 
     def _fail(self, reason: str, now: Instant) -> None:
         if self._reply:
