@@ -1,7 +1,8 @@
 """Short sounds that need no words: woken, done, failed, muted, thinking.
 
 Each is one or two soft notes (two partials, no noise) of 100 to 250 ms at about −18 dBFS with rounded edges: nothing a
-wake word model or a recogniser takes for a voice. Rising is "I listen", falling is "over", low is "no".
+wake word model or a recogniser takes for a voice (notes below 320 Hz are taken for humming: "mm-hmm"). Rising is "I
+listen", falling is "over", low is "no".
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Note:
 NOTES: dict[EarconName, tuple[Note, ...]] = {
     "wake": (Note(0.0, 0.10, 587.3), Note(0.06, 0.12, 880.0)),
     "done": (Note(0.0, 0.10, 880.0), Note(0.06, 0.12, 587.3)),
-    "error": (Note(0.0, 0.12, 311.1), Note(0.11, 0.14, 261.6)),
+    "error": (Note(0.0, 0.10, 466.2), Note(0.12, 0.12, 349.2)),
     "muted": (Note(0.0, 0.12, 440.0),),
     "thinking": (Note(0.0, 0.10, 659.3), Note(0.12, 0.10, 659.3)),
 }

@@ -57,7 +57,8 @@ class Espeak:
         at = wav.find(DATA_TAG)
         if at >= 0:
             pcm = wav[at + 8 :]
-            yield int.from_bytes(wav[RATE_AT : RATE_AT + 4], "little"), pcm[: len(pcm) // 2 * 2]
+            silence = (len(pcm) - len(pcm.lstrip(b"\0"))) // 2 * 2  # some 40 ms, heard as slowness
+            yield int.from_bytes(wav[RATE_AT : RATE_AT + 4], "little"), pcm[silence : len(pcm) // 2 * 2]
         elif process.returncode > 0:  # killed is cancelled
             raise SpeechError(complaint.decode(errors="replace").strip()[:200] or f"exit code {process.returncode}")
 

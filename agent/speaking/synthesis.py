@@ -200,7 +200,8 @@ class Synthesis:
         for number, seat in enumerate(self._seats):
             if seat.failed_turn == job.turn:
                 continue
-            self._wake(seat)
+            if seat.state == "off":
+                self._wake(seat)
             if seat.state == "ready" and seat.voice.say(job.number, job.turn, job.text):
                 estimate = seat.pace * len(job.text)
                 job.voice, job.sent = number, now
