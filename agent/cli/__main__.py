@@ -32,7 +32,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     debug = "--debug" in words[:1]
     try:
-        return _run(words[1:] if debug else words)
+        code = _run(words[1:] if debug else words)
+        sys.stdout.flush()  # while a broken pipe can still be caught
+        return code
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
@@ -41,9 +43,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # noqa: BLE001 - the outermost frame: whatever it is becomes an exit code
         if debug:
             traceback.print_exc()
-        code, text = _explain(error)
+        failure, text = _explain(error)
         print(f"voice-agent: {text}", file=sys.stderr)
-        return code
+        return failure
 
 
 def _run(words: list[str]) -> int:
