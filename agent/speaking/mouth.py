@@ -37,7 +37,7 @@ log = logging.getLogger(__name__)
 
 
 class Mouth:
-    """Speaks replies through the `Player` that `start` is given; the player calls `audible`, `played`, `drained` and `failed`.
+    """Speaks replies through the `Player` that `start` is given, which calls `audible`, `played`, `drained`, `failed`.
 
     `specs`: who speaks, in order of fall-back; by default what the configuration says.
     """
