@@ -32,7 +32,7 @@ STALL_S = 3.0
 LATE_NS = 20_000_000
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(slots=True)
 class Counters:
     """Since start. `periods` of 10 ms were read, `lost` never came; `late`: over 20 ms late on the way to this process.
 
@@ -114,7 +114,7 @@ class Capture:
 
     def counters(self) -> Counters:
         with self._arrived:
-            return self._counters
+            return dataclasses.replace(self._counters)
 
     # On the reader's thread.
 
@@ -163,12 +163,13 @@ class Capture:
         with self._arrived:
             self._queue.append((stream, record))
             self._queued_s += frames / stream.rate_hz
-            self._add(periods=_periods(frames, stream), late=int(late))
+            self._counters.periods += _periods(frames, stream)
+            self._counters.late += late
             while self._queued_s > QUEUE_S:
                 old, oldest = self._queue.popleft()
                 lost = len(oldest.payload) // old.frame_bytes
                 self._queued_s -= lost / old.rate_hz
-                self._add(dropped=_periods(lost, old))
+                self._counters.dropped += _periods(lost, old)
             if len(self._queue) == 1:
                 self._arrived.notify()
 
@@ -181,8 +182,8 @@ class Capture:
             case "lost" if self._stream:
                 log.warning("mic: %d frames lost (%s)", message["frames"], message["reason"])
                 with self._arrived:
-                    lost = _periods(message["frames"], self._stream)
-                    self._add(lost=lost, xruns=int(message["reason"] == "xrun"))
+                    self._counters.lost += _periods(message["frames"], self._stream)
+                    self._counters.xruns += message["reason"] == "xrun"
             case "stall" if message["for_s"] >= STALL_S:
                 self._health.set("failed", "mic.stall: the device is open, but no sound comes")
                 self._child.replace(f"no sound for {message['for_s']} s")
@@ -204,14 +205,9 @@ class Capture:
             case "died" | "hung":
                 self._health.set("failed", f"mic.child: the microphone's process {state}: {reason}")
                 with self._arrived:
-                    self._add(restarts=1)
+                    self._counters.restarts += 1
             case _:
                 pass
-
-    def _add(self, **more: int) -> None:
-        """Call with the lock held."""
-        changed = {name: getattr(self._counters, name) + count for name, count in more.items()}
-        self._counters = dataclasses.replace(self._counters, **changed)
 
 
 def _joined(taken: list[tuple[Stream, Record]]) -> list[tuple[Stream, Record]]:

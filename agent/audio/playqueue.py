@@ -81,6 +81,8 @@ class PlayQueue:
 
     def add(self, turn: int, position: int, pcm: NDArray[np.int16]) -> bool:
         """Speech, or an earcon where turn is EARCON. False where there is no room; it is then lost."""
+        if not len(pcm):
+            return True
         if turn == EARCON:
             self._earcons.append(pcm)
         elif turn > self._dropped:
@@ -187,21 +189,22 @@ class Ledger:
     def write(self, marks: list[Mark]) -> None:
         self._marks.extend(marks)
 
-    def heard(self, played: int) -> tuple[Mark | None, list[int]]:
-        """Frames up to `played` have left. Returns the newest speech among them and the turns that ended before."""
-        newest: Mark | None = None
+    def heard(self, played: int) -> tuple[dict[int, int], list[int]]:
+        """Frames up to `played` have left. Returns for each turn with speech among them the position it has reached,
+        and the turns that have ended."""
+        reached: dict[int, int] = {}
         drained: list[int] = []
-        while self._marks and self._marks[0].start < played + (self._marks[0].last):
+        while self._marks and self._marks[0].start < played + self._marks[0].last:
             mark = self._marks[0]
             count = min(mark.count, played - mark.start)
             if mark.last:
                 drained.append(mark.turn)
             elif mark.turn != EARCON:
-                newest = Mark(mark.turn, mark.position, mark.start, count)
+                reached[mark.turn] = mark.position + count
             if count < mark.count:
                 break
             self._marks.popleft()
-        return newest, drained
+        return reached, drained
 
     def turns(self) -> set[int]:
         """Whose frames (or end) are still in the device; EARCON too."""

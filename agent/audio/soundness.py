@@ -34,14 +34,25 @@ class Meter:
 
     def __init__(self) -> None:
         self._second: deque[tuple[int, int, float]] = deque()  # samples, peak, sum of squares
+        self._rest: list[Samples] = []
+        self._rest_samples = 0
         self._zeros = 0
         self._seen = 0
         self._clipped = 0
         self._clipping = False
 
     def feed(self, pcm: Samples) -> None:
-        for start in range(0, len(pcm), SLICE):  # so that a long block does not make a long second
-            self._feed(pcm[start : start + SLICE])
+        """Looked at in slices of 0.1 s, so that neither short blocks cost much nor long ones make a long second."""
+        self._rest.append(pcm)
+        self._rest_samples += len(pcm)
+        if self._rest_samples < SLICE:
+            return
+        waiting = self._rest[0] if len(self._rest) == 1 else np.concatenate(self._rest)
+        whole = len(waiting) // SLICE * SLICE
+        for start in range(0, whole, SLICE):
+            self._feed(waiting[start : start + SLICE])
+        self._rest = [waiting[whole:]]
+        self._rest_samples = len(waiting) - whole
 
     def _feed(self, pcm: Samples) -> None:
         peak = max(int(pcm.max()), -int(pcm.min()))

@@ -70,7 +70,7 @@ class Speaker:
         self._retry_at: float | None = 0.0
         self._begun = 0  # the newest turn that became audible
         self._reported_at = 0.0
-        self._unreported: Mark | None = None
+        self._unreported: dict[int, int] = {}  # positions by turn
 
     def run(self) -> None:
         """Until the parent is gone."""
@@ -155,12 +155,13 @@ class Speaker:
                 self._record("audible", mark.turn, mark.position, at_ns, ahead + mark.start)
 
     def _report(self, waiting: int, now: float) -> None:
-        newest, drained = self._ledger.heard(self._queue.taken - waiting)
-        self._unreported = newest or self._unreported
+        reached, drained = self._ledger.heard(self._queue.taken - waiting)
+        self._unreported |= reached
         if self._unreported and (now - self._reported_at >= REPORT_S or not waiting or drained):
-            heard, self._unreported = self._unreported, None
             self._reported_at = now
-            self._record("played", heard.turn, heard.position + heard.count, round(now * 1e9), waiting)
+            for turn, position in self._unreported.items():
+                self._record("played", turn, position, round(now * 1e9), waiting)
+            self._unreported.clear()
         for turn in drained:
             self._record("drained", turn, 0, round(now * 1e9), 0)
 
@@ -173,6 +174,7 @@ class Speaker:
             self._give_up(turn)
         self._queue.clear()
         self._ledger.clear()
+        self._unreported.clear()
         self._close()
         self._retry_at = time.monotonic() + RETRY_S
 

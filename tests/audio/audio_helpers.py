@@ -54,7 +54,7 @@ class SoundServer:
         loads = [part for module in modules for part in ("-L", module)]
         options = ["-n", "--daemonize=no", "--use-pid-file=no", "--exit-idle-time=-1", "--disable-shm=yes"]
         self.pid = self._spawn("pulseaudio", *options, *loads)
-        self._until_it_answers()
+        self._until(self._answers)
         if sinks:
             self.default_to_the_room()
 
@@ -63,6 +63,10 @@ class SoundServer:
         self.pactl("set-default-sink", "spk")
         for monitor in ("mic.monitor", "spk.monitor"):  # a null sink takes 2 s steps unless somebody wants less
             self._spawn("parec", f"--device={monitor}", "--latency-msec=10", "/dev/null")
+        self._until(lambda: self.pactl("list", "short", "source-outputs").count("\n") >= 2)
+        for sink in ("mic", "spk"):  # nor does it notice in the middle of such a step
+            self.pactl("suspend-sink", sink, "1")
+            self.pactl("suspend-sink", sink, "0")
 
     def add_sinks(self) -> None:
         self.pactl("load-module", "module-null-sink", "sink_name=mic", "rate=16000", "channels=1")
@@ -97,16 +101,17 @@ class SoundServer:
         self._processes.append(process)
         return process.pid
 
-    def _until_it_answers(self) -> None:
+    def _answers(self) -> bool:
+        try:
+            return bool(self.pactl("info"))
+        except subprocess.CalledProcessError:
+            return False
+
+    def _until(self, done: Callable[[], bool]) -> None:
         until = time.monotonic() + WAIT_S
-        while True:
-            try:
-                self.pactl("info")
-            except subprocess.CalledProcessError:
-                assert time.monotonic() < until, (self.folder / "log").read_text()
-                time.sleep(0.05)  # PulseAudio has no event for this
-            else:
-                return
+        while not done():
+            assert time.monotonic() < until, (self.folder / "log").read_text()
+            time.sleep(0.02)  # PulseAudio has no event for this
 
 
 def clock() -> Instant:

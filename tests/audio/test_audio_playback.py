@@ -258,8 +258,8 @@ def test_what_is_played_and_captured_agrees_in_time(
     try:
         while not capture.read(0.1):
             pass
-        click = np.zeros(VOICE_HZ // 2, np.int16)
-        click[:40] = 20_000
+        click = np.zeros(VOICE_HZ // 2, np.int16)  # not at its beginning: a null sink's monitor misses up to 10 ms
+        click[VOICE_HZ // 10 :][:40] = 20_000
         stage.playback.play(1, click, VOICE_HZ)
         stage.playback.end(1)
         audible = stage.ear.until("audible", 1).at
@@ -271,7 +271,7 @@ def test_what_is_played_and_captured_agrees_in_time(
                 loud = np.flatnonzero(np.abs(block.pcm.astype(int)) > 5000)
                 if len(loud) and heard_at is None:
                     heard_at = block.time_of(block.position + int(loud[0]))
-        assert abs(heard_at - audible) < 0.06
+        assert abs(heard_at - audible - 0.1) < 0.06
     finally:
         capture.stop()
 
