@@ -71,7 +71,7 @@ class _Seat:
 
 
 @dataclass(slots=True)
-class _Cache:
+class Cache:
     """Sound of short clauses, the least recently used thrown out first."""
 
     size: int = 0
@@ -101,7 +101,7 @@ class Synthesis:
         self._on_fatal = on_fatal
         self._job: _Job | None = None
         self._jobs = 0
-        self._cache = _Cache()
+        self._cache = Cache()
 
     @property
     def busy(self) -> bool:

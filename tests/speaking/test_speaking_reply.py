@@ -1,0 +1,64 @@
+"""What of a reply has been heard, and which sound is kept."""
+
+from __future__ import annotations
+
+import pytest
+
+from agent.speaking.reply import Reply
+from agent.speaking.synthesis import CACHE_BYTES, CACHED_CLAUSE_BYTES, Cache
+
+
+def reply(text: str, language: str = "en") -> Reply:
+    """Every clause sounds for one second."""
+    made = Reply(1, language)
+    made.write(text, last=True)
+    while made.waiting:
+        made.sounded(made.waiting.popleft(), 1.0)
+    return made
+
+
+@pytest.mark.parametrize(
+    ("seconds", "heard"),
+    [
+        (0.0, ""),
+        (0.4, "One"),
+        (0.99, "One two"),
+        (1.0, "One two three."),
+        (1.5, "One two three. Four five"),
+        (2.0, "One two three. Four five six seven."),
+        (9.0, "One two three. Four five six seven. Eight."),
+    ],
+)
+def test_heard_so_far(seconds: float, heard: str) -> None:
+    assert reply("One two three. **Four** five six seven. 😀 Eight.").heard(seconds) == heard
+
+
+def test_heard_where_words_are_not_spaced() -> None:
+    assert reply("你好。今天天气很好。", "zh").heard(1.5) == "你好。今天天"
+    assert reply("你好。今天天气很好。", "zh").heard(2.0) == "你好。今天天气很好。"
+
+
+def test_deltas_become_clauses_while_they_come() -> None:
+    made = Reply(1, "en")
+    made.write("Sure, I ", last=False)
+    assert list(made.waiting) == ["Sure,"]
+    made.write("can", last=False)
+    assert not made.complete
+    made.write("", last=True)
+    assert list(made.waiting) == ["Sure,", "I can"]
+    assert made.complete
+    assert made.seconds == 0.0
+
+
+def test_the_cache_is_bounded_and_forgets_what_is_not_used() -> None:
+    cache = Cache()
+    for number in range(100):
+        cache.put(str(number), 22_050, bytes(CACHED_CLAUSE_BYTES // 2))
+        assert cache.get("0") == (22_050, bytes(CACHED_CLAUSE_BYTES // 2))
+    assert cache.size == sum(len(pcm) for _, pcm in cache.clauses.values()) <= CACHE_BYTES
+    assert cache.get("99")
+    assert cache.get("1") is None
+    cache.put("long", 22_050, bytes(CACHED_CLAUSE_BYTES + 2))
+    cache.put("empty", 22_050, b"")
+    assert cache.get("long") is None
+    assert cache.get("empty") is None
