@@ -5,14 +5,15 @@ Rules:
   downloads or exits when asked by language.
 - The endpoint is ours. Vosk has one too, late and not configurable: where `AcceptWaveform` says that a part is
   complete, its text is collected and the utterance goes on.
-- With a grammar, "[unk]" is the way out for speech that fits none of its phrases, which would be forced onto one
-  otherwise. At the head it may be the wake word's end and at the tail a breath; anywhere else, or longer, it means that
-  something else was said, and then nothing was understood.
+- A grammar forces all speech onto its words. Two ways out: the model's word for the unknown (its spelling differs from
+  model to model, and some have none) is a path of its own; and what comes out has to be one whole phrase, else nothing
+  was understood. A wake word's end before it and a breath after it are allowed for.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,26 +23,37 @@ from vosk import KaldiRecognizer, Model, SetLogLevel
 from agent.audio.pcm import RATE_HZ, Samples
 from agent.hearing.words import tails, without_wake
 
-UNKNOWN = "[unk]"
+UNKNOWN = ("[unk]", "<unk>", "<UNK>")
 LATE_S = 0.05  # the wake word's last sounds after its detection
 BREATH_S = 0.3
 
 Word = dict[str, Any]  # "word", "start" and "end" in seconds since the recogniser began
 
+log = logging.getLogger(__name__)
+
 
 def load(model: Path, grammar: Sequence[str] = (), wake_words: Sequence[str] = ()) -> VoskEngine:
     """Load the model. `grammar`: the only phrases to expect, empty for free dictation."""
     SetLogLevel(-1)
-    phrases = [*grammar, *(tail for word in wake_words for tail in tails(word)), UNKNOWN] if grammar else []
-    return VoskEngine(Model(model_path=str(model)), json.dumps(phrases, ensure_ascii=False) if phrases else None)
+    loaded = Model(model_path=str(model))
+    phrases = [phrase for phrase in grammar if _known(loaded, phrase)]
+    for phrase in set(grammar).difference(phrases):
+        log.warning("asr.grammar: %r has a word that this model does not know, and will not be heard", phrase)
+    return VoskEngine(loaded, phrases, [tail for word in wake_words for tail in tails(word) if _known(loaded, tail)])
+
+
+def _known(model: Any, phrase: str) -> bool:
+    return all(model.vosk_model_find_word(word) >= 0 for word in phrase.split())
 
 
 class VoskEngine:
     """An `Engine`."""
 
-    def __init__(self, model: Any, grammar: str | None) -> None:
+    def __init__(self, model: Any, phrases: Sequence[str], tails: Sequence[str]) -> None:
         self._model = model
-        self._grammar = grammar
+        self._phrases = phrases
+        unknown = [word for word in UNKNOWN if _known(model, word)]
+        self._grammar = json.dumps([*phrases, *tails, *unknown], ensure_ascii=False) if phrases else None
         self._recogniser: Any = None
         self._words: list[Word] = []  # of the parts that Vosk took for complete
         self._partial = ""
@@ -59,7 +71,7 @@ class VoskEngine:
         if self._recogniser.AcceptWaveform(pcm.tobytes()):
             self._words += _words(self._recogniser.Result())
         heard = [word["word"] for word in self._words] + json.loads(self._recogniser.PartialResult())["partial"].split()
-        text = self._clean(" ".join(word for word in heard if word != UNKNOWN))
+        text = self._clean(" ".join(word for word in heard if word not in UNKNOWN))
         if text == self._partial:
             return None
         self._partial = text
@@ -77,21 +89,21 @@ class VoskEngine:
         self._recogniser = None
         if self._wake is not None:
             words = [word for word in words if word["end"] > self._lead_s + LATE_S]
-        return self._clean(understood(words, self._lead_s))
+        text = self._clean(" ".join(word["word"] for word in understood(words, self._lead_s)))
+        return text if not self._phrases or text in self._phrases else ""
 
     def _clean(self, text: str) -> str:
         return without_wake(text, self._wake) if self._wake else text
 
 
-def understood(words: Sequence[Word], lead_s: float) -> str:
-    """The text, or "" where a grammar did not fit."""
+def understood(words: Sequence[Word], lead_s: float) -> list[Word]:
+    """Without the unknown that is the wake word's end, at the head, or a breath, at the tail."""
     kept = list(words)
-    while kept and kept[0]["word"] == UNKNOWN and kept[0]["start"] <= lead_s and kept[0]["end"] <= lead_s + BREATH_S:
+    while kept and kept[0]["word"] in UNKNOWN and kept[0]["start"] <= lead_s and kept[0]["end"] <= lead_s + BREATH_S:
         del kept[0]
-    while kept and kept[-1]["word"] == UNKNOWN and kept[-1]["end"] - kept[-1]["start"] <= BREATH_S:
+    while kept and kept[-1]["word"] in UNKNOWN and kept[-1]["end"] - kept[-1]["start"] <= BREATH_S:
         del kept[-1]
-    texts = [word["word"] for word in kept]
-    return "" if UNKNOWN in texts else " ".join(texts)
+    return kept
 
 
 def _words(result: str) -> list[Word]:
