@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
@@ -76,12 +77,12 @@ def choose(config: Config) -> Engines:
             return None
 
     words = [
-        tried(f"wake.words[{index}].model", lambda word=word: wake(config.wake, word, language))  # type: ignore[misc]
+        tried(f"wake.words[{index}].model", partial(wake, config.wake, word, language))
         for index, word in enumerate(config.wake.words)
     ]
-    asr = tried("asr", lambda: recogniser(config.asr, language))
-    tts = tried("tts", lambda: voice(config.tts.engine, config.tts.voice, language))
-    llm = tried("llm", lambda: embedded(config))
+    asr = tried("asr", partial(recogniser, config.asr, language))
+    tts = tried("tts", partial(voice, config.tts.engine, config.tts.voice, language))
+    llm = tried("llm", partial(embedded, config))
     if missing or asr is None or tts is None:
         raise ModelMissing("\n".join(missing))
     return Engines(tuple(word for word in words if word), asr, tts, llm)

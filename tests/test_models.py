@@ -101,6 +101,14 @@ def test_half_a_model_is_not_installed(folder: Path) -> None:
     assert models.installed("en_US-joe-medium") is None
 
 
+def test_bundled_model_whose_package_is_absent(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(models.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ModelMissing, match="pip install moonshine-voice"):
+        models.require("asr-moonshine", "en")
+    with pytest.raises(ModelMissing, match="pip install openwakeword"):
+        models.require("wake-openwakeword", "en", "hey_jarvis")
+
+
 def test_mistyped_name(folder: Path) -> None:
     with pytest.raises(ModelMissing, match='did you mean "hey_jarvis"'):
         models.require("wake-openwakeword", "en", "hey_jarvi")

