@@ -155,6 +155,21 @@ def test_a_busy_child_is_not_hung(start: Starter) -> None:
     assert watched.states.empty()
 
 
+def test_a_pause_of_this_process_is_not_a_hang_of_the_child(start: Starter) -> None:
+    """The callback stands still for longer than a child may be silent; its heartbeats wait in the pipe."""
+    watched = start(silent_s=0.5)
+    watched.until("ready")
+    watched.message("ready")
+    watched.listening.clear()
+    watched.say(type="hello")
+    time.sleep(1.0)  # the pause itself
+    watched.listening.set()
+    watched.message("echo")
+    watched.say(type="again")
+    watched.message("echo")
+    assert watched.states.empty()
+
+
 def test_three_deaths_are_fatal_and_there_is_no_fourth_start(start: Starter) -> None:
     watched = start("dies")
     reason = watched.fatal.get(timeout=WAIT_S)
