@@ -158,7 +158,6 @@ class Session:
         if (status, reason) == self._told:
             return
         self._told = (status, reason)
-        log.info("MQTT %s %s", status, reason, extra={"code": f"mqtt.{status}"})
         self._emit(Health(self._clock(), "mqtt", status, reason))
 
     def _turned(self, mono: float) -> None:
