@@ -32,7 +32,7 @@ STAGE_WORDS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """One message of the agent: topic below its root, JSON object or bare word, and when it came."""
+    """One message of the agent: topic below its root, JSON object or bare word, and when it was written."""
 
     at: float
     topic: str

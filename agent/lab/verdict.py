@@ -16,7 +16,7 @@ from agent.lab.script import Scene
 from agent.lab.timeline import Notice
 
 MOST_ERRORS = 0.15  # word error rate of the open sentences
-LEAST_FOUND = 0.7  # share of a reply's words that the second recogniser has to find again
+LEAST_FOUND = 0.75  # of a reply, that the second recogniser has to find again
 MOST_APART_MS = 150  # between what a receipt says and what the room heard
 LOUD = 200  # int16; a voice, not the resampler's ripple
 HEAR_S = 0.3
@@ -141,9 +141,7 @@ def replies(turns: Sequence[Turn], heard: Heard, listener: Listener) -> Check:
         if shares[-1] < LEAST_FOUND:
             wrong.append(f"turn {turn.receipt['turn']}: “{turn.receipt['heard']}” sounded like “{text}”")
     least = min(shares, default=0.0)
-    result = (
-        f"{len(spoken) - len(wrong)} of {len(spoken)} found again by {listener.name}, at least {least:.0%} of the words"
-    )
+    result = f"{len(spoken) - len(wrong)} of {len(spoken)} found again by {listener.name}, the worst to {least:.0%}"
     return Check(
         "spoken replies", bool(spoken) and not wrong, result, tuple(wrong) if spoken else ("nothing was spoken",)
     )
