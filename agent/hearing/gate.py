@@ -8,6 +8,7 @@ Theory:
 - The detector reports a running mean, `p += 0.1 * (now - p)` (WebRTC's modules/audio_processing/ns, speech probability
   estimator), which lags by 70 ms at both ends of speech. It is undone here, to get the `now`.
 - Energy is that of the first difference of the samples: a DC offset vanishes, mains hum is 34 dB down, speech stays.
+  The detector is less sure on an offset, so one that is not small is taken off before.
 - The floor follows what the detector calls noise, down fast, up by at most 30 dB a second, and creeps up by 1 dB a
   second even in speech, so that no mistake lasts.
 - Opening needs 3 voiced periods of 5 (a click has one or two); closing needs 1.5 s without such a cluster: an open gate
@@ -33,6 +34,8 @@ SMOOTHING = 0.1  # of the detector's running mean
 MARGIN_DB = 2.5  # over the floor, where the detector says voice
 LOUD_DB = 15.0  # over the floor, whatever the detector says
 QUIET_DB = 6.0  # below this level (dB re 1 LSB², of the first difference) nothing is voice: dither has 1 dB
+OFFSET = 64  # LSB: the least DC offset that is taken off
+SLOW = 0.05  # of the offset: share of the way towards the mean of a period
 CLUSTER, WINDOW = 3, 5  # periods
 CLOSE_MS = 1500
 REPLAY_MS = 480
@@ -67,6 +70,7 @@ class VoiceGate:
         self._framer = Framer(PERIOD)
         self._last = np.zeros(1, np.float32)  # the sample before the next period
         self._floor_db: float | None = None
+        self._offset = 0.0  # LSB
         self._mean = 0.5  # the detector's, of the period before
         self._recent = 0  # voiced or not, one bit a period, newest lowest
         self._quiet = CLOSE_MS  # ms since the last cluster of voice
@@ -95,9 +99,18 @@ class VoiceGate:
         if hops[0].position != self._end:
             self._last = hops[0].pcm[:1].astype(np.float32)
         self._end = hops[-1].end
-        levels = self._levels(np.concatenate([hop.pcm for hop in hops]) if len(hops) > 1 else hops[0].pcm)
-        voiced = [self._judge(level, self._detector.process(hop.pcm)) for level, hop in zip(levels, hops, strict=True)]
+        sound = np.concatenate([hop.pcm for hop in hops]) if len(hops) > 1 else hops[0].pcm
+        levels = self._levels(sound)
+        centred = self._centred(sound).reshape(-1, PERIOD)
+        voiced = [self._judge(level, self._detector.process(row)) for level, row in zip(levels, centred, strict=True)]
         return Voice(hops[0].position, tuple(voiced), tuple(levels), self.open)
+
+    def _centred(self, sound: Samples) -> Samples:
+        share = SLOW * len(sound) / PERIOD
+        self._offset += min(share, 1.0) * (float(sound.mean()) - self._offset)
+        if abs(self._offset) < OFFSET:
+            return sound
+        return np.clip(sound.astype(np.int32) - round(self._offset), -32768, 32767).astype(np.int16)
 
     def _levels(self, pcm: Samples) -> list[float]:
         sound = np.concatenate((self._last, pcm), dtype=np.float32)
