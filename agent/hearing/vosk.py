@@ -70,7 +70,8 @@ class VoskEngine:
     def feed(self, pcm: Samples) -> str | None:
         if self._recogniser.AcceptWaveform(pcm.tobytes()):
             self._words += _words(self._recogniser.Result())
-        heard = [word["word"] for word in self._words] + json.loads(self._recogniser.PartialResult())["partial"].split()
+        rest = json.loads(self._recogniser.PartialResult()).get("partial", "")  # right after a Result there is none
+        heard = [word["word"] for word in self._words] + rest.split()
         text = self._clean(" ".join(word for word in heard if word not in UNKNOWN))
         if text == self._partial:
             return None

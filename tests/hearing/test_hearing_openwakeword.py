@@ -100,7 +100,7 @@ def test_in_a_quiet_room_they_are_heard_at_the_end_of_the_word(
 ) -> None:
     """In audio time, so it is no statement on speed: 80 ms hops alone give 110 ms at the median."""
     delays = []
-    for said in visitors.values():
+    for said in list(visitors.values())[::2]:
         (found,) = find_wakes(among(said.samples, 10, 2.0), jarvis, WakeSection())
         delays.append((found.position - 32_000 - said.last_loud) / 16)
     assert min(delays) > -300

@@ -1,0 +1,242 @@
+"""The ear: a tape in, events out. The recogniser writes down what it is told; all else is real."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hearing_helpers import WAIT_S, Notes, Tape, among, silence
+
+from agent.audio.pcm import RATE_HZ, Block, Samples
+from agent.config import Config, EndpointSection, WakeSection, WakeWord
+from agent.events import Endpoint, Event, Health, SetMute, SpeechStarted, StartListening, StopListening, Wake
+from agent.hearing.ear import STALE_S, Ear
+from agent.hearing.wake import WakeModelError
+from agent.lab.visitor import Utterance, Voice, say, voice
+
+pytestmark = pytest.mark.room
+SLT = voice("flite slt")
+BEFORE_S = 1.5
+
+
+class Rig:
+    """An ear at work on a tape. `answer` is called for each event on the ear's thread, as the dialogue would be."""
+
+    def __init__(self, sound: Samples, config: Config | None = None, **tape: Any) -> None:
+        self.tape = Tape(sound, **tape)
+        self.asr = Notes()
+        self.events: list[Event] = []
+        self.fatal: queue.Queue[str] = queue.Queue()
+        self.answer: Callable[[Event], None] = lambda event: None
+        self.ear = Ear(config or Config(), self.tape, self.asr, self.emit, self.tape.clock, self.fatal.put)
+
+    def emit(self, event: Event) -> None:
+        if not isinstance(event, Health):
+            self.events.append(event)
+            self.answer(event)
+
+    def listen_on_wake(self) -> None:
+        def answer(event: Event) -> None:
+            if isinstance(event, Wake):
+                self.ear.do(StartListening(sum(isinstance(e, Wake) for e in self.events), event.audio_at))
+
+        self.answer = answer
+
+    def play(self) -> list[Event]:
+        self.ear.start()
+        self.tape.played()
+        return self.events
+
+
+@pytest.fixture
+def rigs() -> Iterator[Callable[..., Rig]]:
+    made: list[Rig] = []
+
+    def make(*args: Any, **kwargs: Any) -> Rig:
+        made.append(Rig(*args, **kwargs))
+        return made[-1]
+
+    yield make
+    for rig in made:
+        rig.ear.stop()
+        assert rig.fatal.empty()
+
+
+@pytest.fixture(scope="module")
+def hello(visitors: Mapping[Voice, Utterance]) -> Utterance:
+    return visitors[SLT]
+
+
+def kinds(events: list[Event]) -> list[str]:
+    return [type(event).__name__ for event in events]
+
+
+def test_a_turn(rigs: Callable[..., Rig], hello: Utterance) -> None:
+    said = hello.then(say("what time is it", SLT), 0.45)
+    rig = rigs(among(said.samples, 10, BEFORE_S, 1.0))
+    rig.listen_on_wake()
+    wake, started, end = rig.play()
+    assert isinstance(wake, Wake)
+    assert isinstance(started, SpeechStarted)
+    assert isinstance(end, Endpoint)
+    assert (wake.word, wake.score >= 0.5) == ("hey_jarvis", True)
+    assert wake.audio_at == pytest.approx(BEFORE_S + said.ends[0] / RATE_HZ, abs=0.2)
+    assert started.audio_at == pytest.approx(BEFORE_S + said.ends[0] / RATE_HZ + 0.45, abs=0.1)
+    assert (end.turn, end.cause) == (1, "silence")
+    assert end.audio_at == pytest.approx(BEFORE_S + said.ends[1] / RATE_HZ, abs=0.06)
+    assert end.at.mono - end.audio_at == pytest.approx(0.6, abs=0.03)
+    assert rig.asr.told == [("begin", 1, "hey_jarvis"), ("pause", 1), ("finish", 1)]
+
+
+def test_nothing_of_a_command_without_a_gap_is_lost(rigs: Callable[..., Rig]) -> None:
+    said = say("hey jarvis what time is it", SLT)
+    sound = among(said.samples, 10, BEFORE_S, 1.0)
+    rig = rigs(sound)
+    rig.listen_on_wake()
+    wake, _, end = rig.play()
+    assert isinstance(wake, Wake)
+    assert isinstance(end, Endpoint)
+    fed = rig.asr.heard(1)
+    start = round((wake.audio_at - 0.2) * RATE_HZ)
+    assert np.array_equal(fed, sound[start : start + len(fed)])
+    assert start + len(fed) == pytest.approx((end.audio_at + 0.6) * RATE_HZ, abs=1)
+    assert end.audio_at == pytest.approx(BEFORE_S + said.last_loud / RATE_HZ, abs=0.06)
+
+
+def test_nothing_said(rigs: Callable[..., Rig], hello: Utterance) -> None:
+    config = Config(endpoint=EndpointSection(no_speech_ms=1500))
+    rig = rigs(among(hello.samples, 10, BEFORE_S, 2.0), config)
+    rig.listen_on_wake()
+    wake, end = rig.play()
+    assert isinstance(wake, Wake)
+    assert isinstance(end, Endpoint)
+    assert end.cause == "no_speech"
+    assert end.audio_at == pytest.approx(wake.audio_at, abs=0.001)
+    assert end.at.mono - wake.audio_at == pytest.approx(1.5, abs=0.02)
+    assert rig.asr.told[-1] == ("cancel", 1)
+
+
+def test_a_wake_word_within_a_turn_starts_the_next(rigs: Callable[..., Rig], hello: Utterance) -> None:
+    twice = hello.then(say("turn on the", SLT), 0.4).then(hello, 0.5).then(say("what time is it", SLT), 0.5)
+    rig = rigs(among(twice.samples, 10, BEFORE_S, 1.0))
+    rig.listen_on_wake()
+    events = rig.play()
+    assert kinds(events).count("Wake") == 2
+    ends = [event for event in events if isinstance(event, Endpoint)]
+    assert [end.turn for end in ends] == [2]
+    assert ("finish", 1) not in rig.asr.told
+    assert rig.asr.told[-1] == ("finish", 2)
+
+
+def test_listening_without_a_wake_word(rigs: Callable[..., Rig]) -> None:
+    said = say("what time is it", SLT)
+    rig = rigs(among(said.samples, 10, BEFORE_S, 1.0))
+    rig.ear.do(StartListening(5))
+    started, end = rig.play()
+    assert isinstance(started, SpeechStarted)
+    assert isinstance(end, Endpoint)
+    assert (started.turn, end.turn, end.cause) == (5, 5, "silence")
+    assert rig.asr.told[0] == ("begin", 5, None)
+
+
+def test_stop_listening(rigs: Callable[..., Rig], hello: Utterance) -> None:
+    said = hello.then(say("what time is it", SLT), 0.45)
+    rig = rigs(among(said.samples, 10, BEFORE_S, 1.0))
+
+    def answer(event: Event) -> None:
+        if isinstance(event, Wake):
+            rig.ear.do(StartListening(1, event.audio_at))
+        elif isinstance(event, SpeechStarted):
+            rig.ear.do(StopListening(0))
+            rig.ear.do(StopListening(1))
+
+    rig.answer = answer
+    assert kinds(rig.play()) == ["Wake", "SpeechStarted"]
+    assert rig.asr.told == [("begin", 1, "hey_jarvis"), ("cancel", 0), ("cancel", 1)]
+
+
+def test_muted_it_hears_and_keeps_nothing(rigs: Callable[..., Rig], hello: Utterance) -> None:
+    sound = among(hello.samples, 10, BEFORE_S, 1.0)
+    rig = rigs(sound)
+    rig.ear.do(SetMute(True))
+    assert rig.play() == []
+    assert rig.ear.counters().samples == len(sound)
+    assert rig.ear.progress() == pytest.approx(len(sound) / RATE_HZ)
+    rig.ear.do(SetMute(False))
+    rig.ear.do(StartListening(1, since=BEFORE_S))
+    rig.tape.played()
+    assert rig.asr.sound == {1: []}
+
+
+def test_an_old_wake_word_is_nobody_s_wish(rigs: Callable[..., Rig], hello: Utterance) -> None:
+    sound = among(hello.samples, 10, BEFORE_S, 1.0)
+    rig = rigs(sound, late_s=STALE_S + 0.1)
+    assert rig.play() == []
+    assert rig.ear.counters().stale == 1
+    assert kinds(rigs(sound, late_s=STALE_S - 0.3).play()) == ["Wake"]
+
+
+def test_a_gap_within_the_wake_word_does_not_join_its_halves(rigs: Callable[..., Rig], hello: Utterance) -> None:
+    middle = len(hello.samples) // 2
+    rig = rigs(among(hello.samples[:middle], 10, BEFORE_S, 0.0))
+    rig.ear.start()
+    rig.tape.played()
+    start = round(BEFORE_S * RATE_HZ) + middle
+    rest = among(hello.samples[middle:], 10, 0.0, 0.8)
+    later = start + 5 * RATE_HZ
+    for at in range(0, len(rest), 160):
+        rig.tape.push(Block(rest[at : at + 160], later + at, (later + at) / RATE_HZ, gap=at == 0))
+    while rig.ear.counters().samples < start + len(rest):
+        rig.tape.played()
+    assert rig.events == []
+    assert rig.ear.counters().gaps == 1
+
+
+def test_it_sleeps_in_silence_and_wakes_up_for_voice(rigs: Callable[..., Rig], hello: Utterance) -> None:
+    rig = rigs(among(hello.samples, 10, BEFORE_S, 3.0))
+    rig.play()
+    assert rig.tape.drained == [8, 1, 8]
+    assert not rig.ear.speech_now
+    rig.ear.attentive(True)
+    rig.tape.played()
+    assert rig.tape.drained[-1] == 1
+
+
+def test_blocks_of_eighty_milliseconds_are_as_good(rigs: Callable[..., Rig], hello: Utterance) -> None:
+    said = hello.then(say("what time is it", SLT), 0.45)
+    rig = rigs(among(said.samples, 10, BEFORE_S, 1.0), step=1280)
+    rig.listen_on_wake()
+    assert kinds(rig.play()) == ["Wake", "SpeechStarted", "Endpoint"]
+
+
+def test_a_missing_wake_word_is_told_at_the_start(tmp_path: Path) -> None:
+    words = (WakeWord(model=str(tmp_path / "none.onnx")),)
+    rig = Rig(silence(0.1), Config(wake=WakeSection(words=words)))
+    with pytest.raises(WakeModelError, match=r"none\.onnx"):
+        rig.ear.start()
+
+
+def test_a_thread_that_dies_is_fatal() -> None:
+    rig = Rig(silence(1.0))
+    died: queue.Queue[object] = queue.Queue()
+
+    class Broken(RuntimeError):
+        pass
+
+    def broken(timeout_s: float) -> list[Block]:
+        raise Broken
+
+    rig.tape.read = broken  # type: ignore[method-assign]
+    before, threading.excepthook = threading.excepthook, lambda args: died.put(args.exc_type)
+    try:
+        rig.ear.start()
+        assert "ear" in rig.fatal.get(timeout=WAIT_S)
+        assert died.get(timeout=WAIT_S) is Broken
+    finally:
+        rig.ear.stop()
+        threading.excepthook = before
