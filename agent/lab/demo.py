@@ -17,12 +17,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 import numpy as np
 from rich.console import Console
@@ -87,10 +86,10 @@ def main(options: DemoOptions) -> int:
         console.print("interrupted; all processes are ended", style="yellow")
         return INTERRUPTED
     except (PackagesMissing, models.ModelMissing) as error:
-        console.print(f"voice-agent demo: {error}", style="red", highlight=False, markup=False)
+        console.print(f"voice-agent demo: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         return MISSING
     except (BrokerFailed, PulseFailed, ResidentFailed, SceneFailed, SoundLost, TimeoutError, VoiceFailed) as error:
-        console.print(f"voice-agent demo: {error}", style="red", highlight=False, markup=False)
+        console.print(f"voice-agent demo: {error}", style="red", highlight=False, markup=False, soft_wrap=True)
         return TEMPORARY
 
 
@@ -114,7 +113,7 @@ def _demo(options: DemoOptions, console: Console) -> int:
     if options.download:
         _download(language)
     settings, recogniser = _settings(options, language)
-    console.print(f"recogniser: {recogniser}", highlight=False)
+    console.print(f"recogniser: {recogniser}", highlight=False, soft_wrap=True)
     options.out.mkdir(parents=True, exist_ok=True)
     with Stage(console) as stage:
         session = _play(options, script, settings, stage)
@@ -124,7 +123,11 @@ def _demo(options: DemoOptions, console: Console) -> int:
     if not options.json:
         console.print(waterfall.waterfall([turn.receipt for turn in session.turns]))
     console.print(verdict_table(checks))
-    console.print(f"{options.out}/: {', '.join(sorted(path.name for path in options.out.iterdir()))}", highlight=False)
+    console.print(
+        f"{options.out}/: {', '.join(sorted(path.name for path in options.out.iterdir()))}",
+        highlight=False,
+        soft_wrap=True,
+    )
     return DONE if all(check.ok for check in checks) else CHECK_FAILED
 
 
@@ -201,7 +204,7 @@ def _play(options: DemoOptions, script: tuple[Scene, ...], settings: dict[str, V
         return Session(turns, theatre.spoken, watcher.notices, heard, room is not None)
 
 
-def _show(options: DemoOptions, stage: Stage) -> Any:
+def _show(options: DemoOptions, stage: Stage) -> Callable[[Notice], None]:
     def notice(notice: Notice) -> None:
         stage.notice(notice)
         if options.json and notice.topic == "turn":

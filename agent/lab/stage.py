@@ -58,7 +58,7 @@ class Stage:
         """What is going on now."""
         self._status = text
         if text and not self._console.is_terminal:
-            self._console.print(text, highlight=False)
+            self._console.print(text, highlight=False, soft_wrap=True)
 
     def begin(self, title: str, said: str) -> None:
         """The visitor begins to speak."""
@@ -76,7 +76,7 @@ class Stage:
             rows[index] = updated(replace(rows[index], turn=notice.turn), notice)
             self._rows = tuple(rows)
             if notice.topic == "turn" and not self._console.is_terminal:
-                self._console.print(line(rows[index]), highlight=False)
+                self._console.print(line(rows[index]), highlight=False, soft_wrap=True)
 
     def _picture(self) -> RenderableType:
         parts: list[RenderableType] = [table(self._rows)] if self._rows else []
