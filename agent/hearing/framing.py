@@ -15,7 +15,7 @@ from agent.audio.pcm import Samples
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Hop:
-    """Exactly `n` samples; `position` of the first one, `end` one past the last."""
+    """Some samples in one piece: `position` of the first one, `end` one past the last."""
 
     position: int
     pcm: Samples
@@ -35,6 +35,11 @@ class Framer:
 
     def feed(self, pcm: Samples, position: int) -> list[Hop]:
         """The hops that `pcm`, whose first sample has this position, completes."""
+        whole = self.together(pcm, position)
+        return [Hop(whole.position + at, whole.pcm[at : at + self.n]) for at in range(0, len(whole.pcm), self.n)]
+
+    def together(self, pcm: Samples, position: int) -> Hop:
+        """The same hops in one piece, perhaps of no sample."""
         if position != self._next:
             self._rest = self._rest[:0]
         start = position - len(self._rest)
@@ -42,7 +47,7 @@ class Framer:
         used = len(whole) // self.n * self.n
         self._rest = whole[used:].copy()
         self._next = position + len(pcm)
-        return [Hop(start + at, whole[at : at + self.n]) for at in range(0, used, self.n)]
+        return Hop(start, whole[:used])
 
     def flush(self) -> list[Hop]:
         """What was left over, shorter than a hop; then empty."""

@@ -15,12 +15,14 @@ Theory:
   costs a little CPU, a closed one may cost a wake word. Who opens the gate late still misses nothing as long as the
   preroll is replayed (`REPLAY_MS`).
 
-Eight periods cost five numpy calls and eight calls of the detector: 50 µs.
+Eight periods cost a few numpy calls, ufuncs only (wrappers written in Python cost more than the work when the caches
+are cold), and eight calls of the detector: 60 µs.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import log10
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,21 +95,20 @@ class VoiceGate:
 
     def feed(self, pcm: Samples, position: int) -> Voice:
         """Judge the whole periods that `pcm` completes (perhaps none)."""
-        hops = self._framer.feed(pcm, position)
-        if not hops:
+        whole = self._framer.together(pcm, position)
+        if not len(whole.pcm):
             return Voice(position, (), (), self.open)
-        if hops[0].position != self._end:
-            self._last = hops[0].pcm[:1].astype(np.float32)
-        self._end = hops[-1].end
-        sound = np.concatenate([hop.pcm for hop in hops]) if len(hops) > 1 else hops[0].pcm
-        levels = self._levels(sound)
-        centred = self._centred(sound).reshape(-1, PERIOD)
+        if whole.position != self._end:
+            self._last = whole.pcm[:1].astype(np.float32)
+        self._end = whole.end
+        levels = self._levels(whole.pcm)
+        centred = self._centred(whole.pcm).reshape(-1, PERIOD)
         voiced = [self._judge(level, self._detector.process(row)) for level, row in zip(levels, centred, strict=True)]
-        return Voice(hops[0].position, tuple(voiced), tuple(levels), self.open)
+        return Voice(whole.position, tuple(voiced), tuple(levels), self.open)
 
     def _centred(self, sound: Samples) -> Samples:
         share = SLOW * len(sound) / PERIOD
-        self._offset += min(share, 1.0) * (float(sound.mean()) - self._offset)
+        self._offset += min(share, 1.0) * (float(np.add.reduce(sound, dtype=np.int64)) / len(sound) - self._offset)
         if abs(self._offset) < OFFSET:
             return sound
         return np.clip(sound.astype(np.int32) - round(self._offset), -32768, 32767).astype(np.int16)
@@ -115,10 +116,9 @@ class VoiceGate:
     def _levels(self, pcm: Samples) -> list[float]:
         sound = np.concatenate((self._last, pcm), dtype=np.float32)
         self._last = sound[-1:]
-        steps: NDArray[np.float32] = np.diff(sound).reshape(-1, PERIOD)
-        power = np.einsum("ij,ij->i", steps, steps) / PERIOD
-        levels: list[float] = (10 * np.log10(power + 1e-3)).tolist()
-        return levels
+        steps: NDArray[np.float32] = (sound[1:] - sound[:-1]).reshape(-1, PERIOD)
+        energies: list[float] = np.add.reduce(steps * steps, axis=1).tolist()
+        return [10 * log10(energy / PERIOD + 1e-3) for energy in energies]
 
     def _judge(self, level: float, mean: float) -> bool:
         now = (mean - (1 - SMOOTHING) * self._mean) / SMOOTHING

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import assert_never
 
 from agent.audio.pcm import RATE_HZ, Block
@@ -11,7 +12,16 @@ from agent.config import EndpointSection
 from agent.events import Endpoint, Event, SpeechStarted, Turn
 from agent.hearing.asr import LEAD_MS, Asr
 from agent.hearing.endpoint import Ended, Endpointer, EndpointEvent, Paused, Period, Resumed, Started
+from agent.hearing.lead import DECIDED, WAKE, pause_after_wake
 from agent.hearing.preroll import Preroll
+
+
+@dataclass(frozen=True, slots=True)
+class _Wake:
+    """The wake word that began the turn, and the position of its detection."""
+
+    end: int
+    word: str
 
 
 class Listening:
@@ -34,27 +44,45 @@ class Listening:
         self._emit = emit
         self._clock = clock
         self._endpointer: Endpointer | None = None
+        self._undecided: _Wake | None = None
 
     def begin(self, since: int | None, word: str | None) -> None:
-        """Start with what has been heard from shortly before position `since`, where the wake `word` ended; without
-        them, with what comes next."""
+        """Start with what has been heard since position `since`, where the wake `word` ended; without them, with what
+        comes next."""
         start = self._preroll.end if since is None else since
         config = self._config
         self._endpointer = Endpointer(
             config.silence_ms, config.no_speech_ms, config.max_utterance_ms, start, after_wake=word is not None
         )
-        self._asr.begin(self.turn, word)
-        if since is None:
-            return
-        pcm, _ = self._preroll.since(start - (LEAD_MS * RATE_HZ // 1000 if word else 0))
-        if len(pcm):
-            self._asr.feed(self.turn, pcm)
+        if word is None:
+            self._open(start, None)
+        else:
+            self._undecided = _Wake(start, word)
+            self._decide(self._undecided)
         self._judge(self._preroll.periods_since(start))
 
     def hear(self, block: Block, periods: Iterable[Period]) -> None:
-        """The next block, and what the gate said of the periods that it completes."""
-        self._asr.feed(self.turn, block.pcm)
+        """The next block, which is in the preroll already, and what the gate said of the periods that it completes."""
+        if self._undecided:
+            self._decide(self._undecided)
+        else:
+            self._asr.feed(self.turn, block.pcm)
         self._judge(periods)
+
+    def _decide(self, wake: _Wake) -> None:
+        """Open the recogniser as soon as it is clear where the command begins."""
+        pause = pause_after_wake(self._preroll.periods_since(wake.end - WAKE), wake.end)
+        if pause is not None:
+            self._open(pause, None)
+        elif self._preroll.end >= wake.end + DECIDED:
+            self._open(wake.end - LEAD_MS * RATE_HZ // 1000, wake.word)
+
+    def _open(self, start: int, word: str | None) -> None:
+        self._undecided = None
+        self._asr.begin(self.turn, word)
+        pcm, _ = self._preroll.since(start)
+        if len(pcm):
+            self._asr.feed(self.turn, pcm)
 
     def _judge(self, periods: Iterable[Period]) -> None:
         assert self._endpointer is not None, "begin comes first"
