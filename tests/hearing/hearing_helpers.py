@@ -117,7 +117,7 @@ class Notes:
         self.told: list[tuple[object, ...]] = []
         self.sound: dict[Turn, list[Samples]] = {}
 
-    def begin(self, turn: Turn, word: str | None = None) -> None:
+    def begin(self, turn: Turn, word: str | None = None, lead_ms: int = 0) -> None:
         self.told.append(("begin", turn, word))
         self.sound[turn] = []
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from agent.audio.pcm import PERIOD
 from agent.hearing.endpoint import Period
-from agent.hearing.lead import DECIDED, PAUSES, pause_after_wake
+from agent.hearing.lead import DECIDED, DIP, PAUSES, pause_after_wake, quietest_before
 
 EARLIEST = max(before for _, before, _ in PAUSES) * PERIOD
 
@@ -57,3 +57,12 @@ def test_a_pause_is_found_near_the_wake_word_or_not_at_all(levels: list[float], 
     position = since * PERIOD
     found = pause_after_wake(periods(*((1, level) for level in levels)), position)
     assert found is None or position - EARLIEST <= found < position + DECIDED
+
+
+def test_in_one_breath_the_quietest_place_before_the_detection_is_taken() -> None:
+    sound = periods((68, 60.0), (2, 25.0), (80, 60.0))
+    assert quietest_before(sound, 80 * PERIOD) == 68 * PERIOD
+
+
+def test_without_any_level_there_is_a_place_all_the_same() -> None:
+    assert quietest_before([], 80 * PERIOD) == (80 - DIP[0]) * PERIOD
