@@ -78,9 +78,9 @@ def main(config: Config) -> int:
 def _run(config: Config) -> int:
     try:
         chosen = engines.choose(config)
-        for path in chosen.models():
-            models.verify(path)
         folder = store.state_folder()
+        for path in chosen.models():
+            models.verify(path, cached=folder / "verified.json")
         with store.lock(folder):
             return Daemon(config, chosen, folder).run()
     except (models.ModelMissing, models.ModelDamaged, WakeModelError) as error:
@@ -119,6 +119,8 @@ class Daemon:
         threading.excepthook = self._thread_died
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._signalled)
+        # Its default would end the process, and systemd would take that for a clean stop.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
             self._start()
             self._inbox.run(TICK_S, self._tick)
@@ -128,6 +130,8 @@ class Daemon:
 
     def _start(self) -> None:
         self._store.start()
+        for command in restored(self._inbox.state):
+            self._show(command)
         if self._session is not None:
             self._session.start()
         self._thinker.start()
@@ -136,8 +140,8 @@ class Daemon:
         self._recogniser.start()
         self._ear.start()
         self._capture.start()
-        for command in restored(self._inbox.state):
-            self._act(command)
+        self._mouth.do(SetVolume(self._inbox.state.volume))
+        self._ear.do(SetMute(self._inbox.state.muted))
         self._watch()
         self._notifier.ready()
         log.info("ready", extra={"code": "ready"})

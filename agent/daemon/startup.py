@@ -8,7 +8,7 @@ from agent.config import Config
 from agent.daemon.store import read_settings
 from agent.dialogue.state import Rules, State
 from agent.engines import Engines
-from agent.events import Command, SetMute, SetVolume, ShowSetting, ShowState
+from agent.events import ShowSetting, ShowState
 from agent.hearing.words import wake_name
 
 
@@ -28,11 +28,9 @@ def first_state(config: Config, folder: Path) -> State:
     return State(rules=rules, volume=int(chosen or 0), muted=kept.get("mute") is True)
 
 
-def restored(state: State) -> tuple[Command, ...]:
-    """Tell the rooms and the world what is in force from the start."""
+def restored(state: State) -> tuple[ShowSetting | ShowState, ...]:
+    """What the world is told from the start."""
     return (
-        SetVolume(state.volume),
-        SetMute(state.muted),
         ShowSetting("volume", state.volume),
         ShowSetting("mute", state.muted),
         ShowState(state.phase, state.turn),

@@ -3,7 +3,7 @@
 The engines are native code that takes hundreds of megabytes and can hang, so one runs in a child process
 (`agent.hearing.asr_child`); `agent.hearing.recogniser` is its other end. Records between them, all with the turn:
 
-    main -> child   {"type": "start", "word": "hey_jarvis" or null, "lead_ms": 200}, AUDIO (int16, 16 kHz, mono) …,
+    main -> child   {"type": "start", "word": "hey_jarvis" or null, "lead_ms": 90}, AUDIO (int16, 16 kHz, mono) …,
                     {"type": "pause"}, {"type": "resume"}, END or {"type": "cancel"}
     child -> main   {"type": "ready"}, {"type": "partial", "text"} …, {"type": "final", "text"}
 
@@ -17,16 +17,14 @@ from typing import Protocol
 from agent.audio.pcm import Samples
 from agent.events import Turn
 
-LEAD_MS = 200
-
 
 class Asr(Protocol):
     """What the ear drives, from its one thread; nothing here blocks. What it hears it emits as events itself:
     `Partial`, then one `Final` or `AsrFailed` for each turn that was not cancelled."""
 
-    def begin(self, turn: Turn, word: str | None = None) -> None:
-        """A new utterance; replaces a running one. With `word` the audio begins `LEAD_MS` before that wake word's
-        detection."""
+    def begin(self, turn: Turn, word: str | None = None, lead_ms: int = 0) -> None:
+        """A new utterance; replaces a running one. With `word` the audio begins `lead_ms` before that wake word's
+        detection, and may hold some of its end."""
         ...
 
     def feed(self, turn: Turn, pcm: Samples) -> None: ...

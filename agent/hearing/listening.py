@@ -10,9 +10,9 @@ from agent.audio.pcm import RATE_HZ, Block
 from agent.clock import Clock
 from agent.config import EndpointSection
 from agent.events import Endpoint, Event, SpeechStarted, Turn
-from agent.hearing.asr import LEAD_MS, Asr
+from agent.hearing.asr import Asr
 from agent.hearing.endpoint import Ended, Endpointer, EndpointEvent, Paused, Period, Resumed, Started
-from agent.hearing.lead import DECIDED, WAKE, pause_after_wake
+from agent.hearing.lead import DECIDED, WAKE, pause_after_wake, quietest_before
 from agent.hearing.preroll import Preroll
 
 
@@ -71,15 +71,17 @@ class Listening:
 
     def _decide(self, wake: _Wake) -> None:
         """Open the recogniser as soon as it is clear where the command begins."""
-        pause = pause_after_wake(self._preroll.periods_since(wake.end - WAKE), wake.end)
+        periods = self._preroll.periods_since(wake.end - WAKE)
+        pause = pause_after_wake(periods, wake.end)
         if pause is not None:
             self._open(pause, None)
         elif self._preroll.end >= wake.end + DECIDED:
-            self._open(wake.end - LEAD_MS * RATE_HZ // 1000, wake.word)
+            start = quietest_before(periods, wake.end)
+            self._open(start, wake.word, lead_ms=(wake.end - start) * 1000 // RATE_HZ)
 
-    def _open(self, start: int, word: str | None) -> None:
+    def _open(self, start: int, word: str | None, lead_ms: int = 0) -> None:
         self._undecided = None
-        self._asr.begin(self.turn, word)
+        self._asr.begin(self.turn, word, lead_ms)
         pcm, _ = self._preroll.since(start)
         if len(pcm):
             self._asr.feed(self.turn, pcm)

@@ -7,8 +7,6 @@ Rules:
   took, so that a slow machine gets fewer partials and never falls behind.
 - In a pause it decodes ahead; if nobody speaks any more, that text is the final, and there is nothing left to do at the
   endpoint. Silence after the last word does not change the text, so it is not decoded again.
-- Of the wake word's end only `KEEP_MS` are decoded: less costs the command's first word where there was no gap, more
-  puts a word before it ("so what time is it").
 """
 
 from __future__ import annotations
@@ -24,7 +22,6 @@ from agent.audio.pcm import RATE_HZ, Samples
 from agent.hearing.words import without_wake
 
 EVERY_MS = 250
-KEEP_MS = 125
 LONGEST_S = 15
 SHORTEST_MS = 200
 
@@ -43,7 +40,6 @@ class MoonshineEngine:
         self._transcriber = transcriber
         self._sound: list[Samples] = []
         self._length = 0  # samples in `_sound`
-        self._skip = 0  # samples still to leave out
         self._decoded = 0  # `_length` at the last decode
         self._not_before = 0.0  # monotonic seconds
         self._text = ""
@@ -53,14 +49,11 @@ class MoonshineEngine:
     def begin(self, word: str | None, lead_ms: int) -> None:
         self._sound, self._length, self._decoded = [], 0, 0
         self._text, self._ahead, self._wake = "", False, word
-        self._skip = max(0, lead_ms - KEEP_MS) * RATE_HZ // 1000 if word else 0
 
     def feed(self, pcm: Samples) -> str | None:
-        kept = pcm[self._skip :]
-        self._skip -= len(pcm) - len(kept)
         room = LONGEST_S * RATE_HZ - self._length
-        self._sound.append(kept[:room])
-        self._length += len(kept[:room])
+        self._sound.append(pcm[:room])
+        self._length += len(pcm[:room])
         fresh = self._length - self._decoded
         if self._ahead or fresh < EVERY_MS * RATE_HZ // 1000 or time.monotonic() < self._not_before:
             return None

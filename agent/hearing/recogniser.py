@@ -24,7 +24,6 @@ from agent.clock import Clock
 from agent.config import Config
 from agent.engines import AsrChoice
 from agent.events import AsrFailed, Event, Final, Health, Partial, Status, Turn
-from agent.hearing.asr import LEAD_MS
 from agent.hearing.words import wake_name
 from agent.records import Kind, Record, split_audio, split_message
 
@@ -99,14 +98,14 @@ class Recogniser:
 
     # Called by the ear.
 
-    def begin(self, turn: Turn, word: str | None = None) -> None:
+    def begin(self, turn: Turn, word: str | None = None, lead_ms: int = 0) -> None:
         if not self._running:
             self._run()
         self.cancel(self._now.turn if self._now else turn)
         with self._lock:
             self._now = Utterance(turn)
             self._served += 1
-        self._tell(turn, {"type": "start", "word": word, "lead_ms": LEAD_MS if word else 0})
+        self._tell(turn, {"type": "start", "word": word, "lead_ms": lead_ms})
 
     def feed(self, turn: Turn, pcm: Samples) -> None:
         if self._now and self._now.samples < KEPT_S * RATE_HZ:
