@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1]))  # where the sick LLM lives
-
-from sick_llm import SickLlm, answer  # noqa: E402
+from sick_llm import SickLlm, answer
 
 from agent.lab.broker import Broker
 from agent.lab.resident import Resident
 from agent.lab.room import Room
-from agent.lab.timeline import Notice
 from agent.lab.visitor import say, voice
 from agent.lab.watch import Watcher
 
@@ -49,10 +43,10 @@ class House:
 
     def wait(self, topic: str, wanted: Callable[[Any], bool] = lambda data: True) -> Any:
         """The next such message's content."""
-        found = self.watcher.wait(
-            lambda n: n.topic == topic and wanted(n.data), WAIT_S, self.mark, self.agent.check
+        found = self.watcher.wait(lambda n: n.topic == topic and wanted(n.data), WAIT_S, self.mark, self.agent.check)
+        assert found is not None, (
+            f"no {topic}; there were {[(n.topic, n.data) for n in self.watcher.notices[self.mark :]]}"
         )
-        assert found is not None, f"no {topic}; there were {[(n.topic, n.data) for n in self.watcher.notices[self.mark:]]}"
         return found.data
 
     def idle(self) -> None:
@@ -89,10 +83,10 @@ def running(room: Room, broker: Broker, llm: SickLlm) -> Iterator[House]:
 
 
 @pytest.fixture
-def house(running: House) -> Iterator[House]:
+def house(running: House) -> House:
     running.idle()
     running.begin()
-    yield running
+    return running
 
 
 def test_a_local_question_is_answered_aloud(house: House) -> None:
@@ -181,10 +175,6 @@ def test_the_volume_changes_what_is_heard(house: House) -> None:
         loudness.append(float(np.abs(house.room.record(began).agent.astype(np.float64)).max()))
     assert loudness[1] < loudness[0] / 2
     assert house.wait("setting/volume", lambda data: data["value"] == 30)
-
-
-def notices(house: House, topic: str) -> list[Notice]:
-    return [n for n in house.watcher.notices[house.mark :] if n.topic == topic]
 
 
 def test_nothing_private_is_logged(house: House) -> None:
