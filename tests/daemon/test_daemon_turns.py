@@ -13,6 +13,7 @@ from sick_llm import SickLlm, answer
 from agent.lab.broker import Broker
 from agent.lab.resident import Resident
 from agent.lab.room import Room
+from agent.lab.theatre import Visitors
 from agent.lab.visitor import say, voice
 from agent.lab.watch import Watcher
 
@@ -48,6 +49,10 @@ class House:
             f"no {topic}; there were {[(n.topic, n.data) for n in self.watcher.notices[self.mark :]]}"
         )
         return found.data
+
+    def hear_answer(self, since: float, seconds: float) -> None:
+        """Until the agent has been speaking for so long."""
+        assert Visitors(self.room).hear_answer(since, seconds), "nothing came out of the speaker"
 
     def idle(self) -> None:
         """Bring it to rest, whatever a test left behind."""
@@ -110,6 +115,7 @@ def test_one_breath_without_a_pause(house: House) -> None:
 def test_an_open_question_goes_to_the_llm_and_the_wake_word_ends_the_answer(house: House) -> None:
     house.say("tell me a long story about the sea")
     house.wait("state", lambda phase: phase == "speaking")
+    house.hear_answer(time.monotonic(), 2.0)
     assert "story" in house.llm.requests[-1].body["messages"][-1]["content"].lower()
     house.say("", gap_s=0)
     receipt = house.wait("turn", lambda data: data["outcome"] == "interrupted")
@@ -120,7 +126,7 @@ def test_an_open_question_goes_to_the_llm_and_the_wake_word_ends_the_answer(hous
 
 def test_stop_over_mqtt_is_silence(house: House) -> None:
     house.watcher.publish("cmd/ask", {"id": "a", "text": "a long story"})
-    house.wait("state", lambda phase: phase == "speaking")
+    house.hear_answer(time.monotonic(), 1.0)
     house.watcher.publish("cmd/stop", {"id": "s"})
     assert house.wait("result", lambda data: data["id"] == "s")["ok"]
     stopped = time.monotonic()
