@@ -110,6 +110,7 @@ def test_a_local_question_is_answered_aloud(house: House) -> None:
 def test_one_breath_without_a_pause(house: House) -> None:
     house.room.play(say("hey jarvis what time is it", SLT).samples)
     assert house.wait("event/intent")["name"] == "time"
+    assert house.wait("turn")["outcome"] == "answered"
 
 
 def test_an_open_question_goes_to_the_llm_and_the_wake_word_ends_the_answer(house: House) -> None:
