@@ -20,6 +20,7 @@ from agent.lab.processes import end, spawn
 from agent.lab.tape import Tape
 
 LATE_S = 10.0  # a sound that is not on the tape so long after it was played never arrived
+AHEAD_MS = 500  # handed to the server ahead of time, so that a busy machine does not tear the sound
 MARGIN_S = 0.2  # times on a tape are good to some ms, and a sound may begin at once
 MATCH = 0.3  # the least normalised correlation that counts as "this is it"
 
@@ -63,7 +64,7 @@ class Playing:
             "--format=s16le",
             f"--rate={self._rate_hz}",
         ]
-        command += ["--channels=1", "--latency-msec=20", "--client-name=room"]
+        command += ["--channels=1", f"--latency-msec={AHEAD_MS}", "--client-name=room"]
         self._began = time.monotonic()
         self._process = spawn(command, self._env, stdin=subprocess.PIPE, stderr=subprocess.PIPE)
         self._writer = threading.Thread(target=self._write, args=(self._process,), name="visitor")

@@ -28,11 +28,15 @@ class ResidentFailed(RuntimeError):
 
 
 class Resident:
-    """`settings`: dotted keys of the configuration. `with Resident(settings, env) as agent: agent.wait_online(…)`."""
+    """`settings`: dotted keys of the configuration. `with Resident(settings, env) as agent: agent.wait_online(…)`.
 
-    def __init__(self, settings: Mapping[str, Value], env: Mapping[str, str]) -> None:
+    `state`: its state folder, for one that is to find what another has left; else a new one, gone afterwards.
+    """
+
+    def __init__(self, settings: Mapping[str, Value], env: Mapping[str, str], state: Path | None = None) -> None:
         self._settings = dict(settings)
         self._env = dict(env)
+        self._state = state
         self._folder: Path | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self.started_at = 0.0
@@ -63,7 +67,7 @@ class Resident:
         self._folder = Path(tempfile.mkdtemp(prefix="resident-"))
         config = self._folder / "config.toml"
         config.write_text(to_toml({"version": 1, **self._settings}))
-        env = {**self._env, "STATE_DIRECTORY": str(self._folder / "state"), "PYTHONUNBUFFERED": "1"}
+        env = {**self._env, "STATE_DIRECTORY": str(self._state or self._folder / "state"), "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-m", "agent.cli", "run", "--config", str(config)]
         self.started_at = time.monotonic()
         with (self._folder / "log").open("wb") as log:
@@ -96,6 +100,14 @@ class Resident:
         if self._process is None or self._process.poll() is not None:
             code = self._process.poll() if self._process else None
             raise ResidentFailed(f"the agent ended with exit code {code}\n{self.tail()}")
+
+    def wait_ended(self, timeout_s: float) -> int:
+        """Wait for it to end by itself, or by a signal that somebody sent; its exit code. Raises ResidentFailed."""
+        assert self._process is not None
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise ResidentFailed(f"still running after {timeout_s:.0f} s\n{self.tail()}") from None
 
     def tail(self) -> str:
         return "\n".join(f"  {line}" for line in self.log.splitlines()[-LOG_LINES:])
