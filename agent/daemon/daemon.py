@@ -123,7 +123,7 @@ class Daemon:
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         try:
             self._start()
-            self._inbox.run(TICK_S, self._tick)
+            self._inbox.run(min(TICK_S, self._watchdog.interval_s or TICK_S), self._tick)
         finally:
             self._stop()
         return self._code
@@ -218,6 +218,7 @@ class Daemon:
             case ShowSetting(name=name, value=value):
                 self._store.setting(name, value)
             case ShowHealth(part=part, status=status, reason=reason):
+                self._notifier.status(status_line(self._inbox.state))
                 level = logging.INFO if status in ("ok", "loading") else logging.WARNING
                 log.log(
                     level, "%s: %s%s", part, status, f", {reason}" if reason else "", extra={"code": f"{part}.{status}"}
