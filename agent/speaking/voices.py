@@ -6,20 +6,18 @@ espeak-ng is the voice of last resort: small, quick, in every language.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
 
+from agent import engines
 from agent.config import Config
-from agent.models import ModelMissing, require
+from agent.engines import TtsEngine
 from agent.process import ChildSpec
-
-EngineName = Literal["piper", "espeak"]
 
 
 @dataclass(frozen=True, slots=True)
 class VoiceSpec:
     """An engine with its voice (a path for Piper, a name for espeak-ng) and the child process it runs in."""
 
-    engine: EngineName
+    engine: TtsEngine
     voice: str
     child: ChildSpec
 
@@ -32,15 +30,8 @@ def voices(config: Config) -> tuple[VoiceSpec, ...]:
     tts, language = config.tts, config.persona.language
     named = tts.voice if tts.engine == "espeak" else None
     espeak = _spec("espeak", named or espeak_voice(language), config)
-    if tts.engine == "espeak":
-        return (espeak,)
-    try:
-        path = require("tts-piper", language, tts.voice)
-    except ModelMissing:
-        if tts.engine == "piper" or tts.voice:
-            raise
-        return (espeak,)
-    return (_spec("piper", str(path), config), espeak)
+    chosen = engines.voice(tts.engine, tts.voice, language)
+    return (espeak,) if chosen.model is None else (_spec("piper", str(chosen.model), config), espeak)
 
 
 def espeak_voice(language: str) -> str:
@@ -49,7 +40,7 @@ def espeak_voice(language: str) -> str:
     return {"en": "en-us", "zh": "cmn", "zh-cn": "cmn", "zh-tw": "cmn"}.get(name, name)
 
 
-def _spec(engine: EngineName, voice: str, config: Config) -> VoiceSpec:
+def _spec(engine: TtsEngine, voice: str, config: Config) -> VoiceSpec:
     args = (engine, voice, "--threads", str(config.tts.threads), "--rate", str(config.tts.rate))
     # Loading takes 4 s on a small Pi; deadlines of single clauses are `agent.speaking.synthesis`.
     child = ChildSpec("tts", "agent.speaking.tts_child", args, ready_s=60.0, silent_s=5.0)
