@@ -169,6 +169,7 @@ class Daemon:
         last_resort.start()
         self._inbox.handle(Requested(clock.now(), StopRequest()))
         self._mouth.stop()
+        self._inbox.finish()
         self._playback.stop()
         self._ear.stop()
         self._capture.stop()

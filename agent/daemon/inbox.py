@@ -15,7 +15,17 @@ from dataclasses import replace
 from agent.clock import Clock
 from agent.dialogue.state import State
 from agent.dialogue.step import deadline, step
-from agent.events import AskRequest, Command, DeadlinePassed, Event, Final, Intent, Requested
+from agent.events import (
+    AskRequest,
+    Command,
+    DeadlinePassed,
+    Event,
+    Final,
+    Intent,
+    Requested,
+    SpeechDone,
+    SpeechFailed,
+)
 
 LIMIT = 10_000
 
@@ -82,6 +92,16 @@ class Inbox:
             if event is None:
                 return
             self.handle(event)
+
+    def finish(self) -> None:
+        """After the mouth has stopped: the turn that was cut short ends with what was heard of it. None begins."""
+        while not self._queue.empty():
+            event = self._queue.get()
+            if isinstance(event, SpeechDone | SpeechFailed):
+                self.handle(event)
+        due = deadline(self._state)
+        if due is not None:
+            self.handle(DeadlinePassed(replace(self._clock(), mono=due)))
 
     def handle(self, event: Event) -> None:
         """One event through the core."""

@@ -11,6 +11,7 @@ from agent.clock import now
 from agent.daemon.inbox import LIMIT, Inbox, InboxFull
 from agent.dialogue.state import Rules, State
 from agent.events import (
+    Answer,
     AskRequest,
     Command,
     Earcon,
@@ -19,6 +20,7 @@ from agent.events import (
     Intent,
     Requested,
     Speak,
+    SpeechDone,
     StopRequest,
     TurnEnded,
     Wake,
@@ -98,3 +100,20 @@ def test_stop_ends_the_loop_from_another_thread() -> None:
     bench.inbox.stop()
     thread.join(5)
     assert not thread.is_alive()
+
+
+@pytest.mark.parametrize(("heard", "told"), [("It's", True), ("", False)], ids=["mouth-tells", "mouth-is-silent"])
+def test_the_turn_that_is_cut_short_at_the_end_is_told_and_none_begins(heard: str, told: bool) -> None:
+    bench = Bench(until=Speak)
+    bench.inbox.put(Requested(now(), AskRequest("what time is it"), id="a"))
+    bench.run()
+    bench.inbox.put(Wake(now(), "hey_jarvis", 0.9, now().mono))
+    bench.inbox.handle(Requested(now(), StopRequest()))
+    if told:
+        bench.inbox.put(SpeechDone(now(), bench.inbox.state.turn, heard, cut=True))
+    bench.done.clear()
+    bench.inbox.finish()
+    (ended,) = [command for command in bench.done if isinstance(command, TurnEnded)]
+    (answer,) = [command for command in bench.done if isinstance(command, Answer)]
+    assert (ended.outcome, answer.id, answer.data["heard"]) == ("interrupted", "a", heard)
+    assert bench.inbox.state.phase == "idle"
