@@ -16,7 +16,7 @@ from agent.lab.script import Scene
 from agent.lab.timeline import Notice
 
 MOST_ERRORS = 0.15  # word error rate of the open sentences
-LEAST_FOUND = 0.75  # of a reply, that the second recogniser has to find again
+LEAST_FOUND = 0.6  # of a reply, that the second recogniser has to find again; unlike texts are below 0.5
 MOST_APART_MS = 150  # between what a receipt says and what the room heard
 LOUD = 200  # int16; a voice, not the resampler's ripple
 HEAR_S = 0.3

@@ -66,6 +66,8 @@ def test_a_sentence_is_found_where_it_stands() -> None:
     assert found("It's 6:42 PM.", transcript) == 1
     assert found("Penguins can not fly", transcript) == 1
     assert found("The capital of France is Paris.", "the capital of Francis Paris") > 0.9
+    assert found("It's 8:12 PM.", "It's a twelve p. m.") > 0.6
+    assert found("It's 8:12 PM.", "It's Monday, November 23, 2026.") < 0.5
     assert found("Penguins can swim very well", "penguins") < 0.5
     for unlike in ("The moon is far away from the earth", "I don't know about that, sorry", "Volume 30 percent"):
         assert found(unlike, transcript) < 0.5
