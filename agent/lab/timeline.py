@@ -101,7 +101,7 @@ def _zero(receipt: Mapping[str, Any], own: Sequence[Notice]) -> float | None:
 
 def _wake_text(receipt: Mapping[str, Any], wake: Notice) -> str:
     delay = receipt.get("wake_ms")
-    return f"“{wake.data.get('word', '')}”" + (f" {delay:+d} ms" if delay is not None else "")
+    return f"“{str(wake.data.get('word', '')).replace('_', ' ')}”" + (f" {delay:+d} ms" if delay is not None else "")
 
 
 def _spans(receipt: Mapping[str, Any], zero: float | None, woken: float, ended: float) -> list[Span]:
