@@ -129,16 +129,17 @@ class Daemon:
         return self._code
 
     def _start(self) -> None:
+        self._notifier.status(status_line(self._inbox.state))
         self._store.start()
-        for command in restored(self._inbox.state):
-            self._show(command)
-        if self._session is not None:
-            self._session.start()
         self._thinker.start()
         self._playback.start()
         self._mouth.start(self._playback)
         self._recogniser.start()
         self._ear.start()
+        if self._session is not None:  # after the wake words: an agent that will never hear does not go online
+            for command in restored(self._inbox.state):
+                self._session.show(command)
+            self._session.start()
         self._capture.start()
         self._mouth.do(SetVolume(self._inbox.state.volume))
         self._ear.do(SetMute(self._inbox.state.muted))
