@@ -28,7 +28,7 @@ MODULES = {
     "asr": "agent.hearing.asr_child",
     "tts": "agent.speaking.tts_child",
 }
-UNWANTED = re.compile(r"Traceback|Error\b|Exception|Warning: ")
+UNWANTED = re.compile(r"Traceback|^[\w.]*(Error|Exception): |\wWarning: ")
 
 
 class Life:
