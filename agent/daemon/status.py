@@ -12,6 +12,7 @@ def status_line(state: State) -> str:
     mic = state.health.get("mic")
     if mic is not None and mic.status == "failed":
         return f"no microphone: {mic.reason}"[:LIMIT]
-    sick = [f"{part} {health.status}: {health.reason}" for part, health in state.health.items() if health.reason]
+    parts = [(part, health) for part, health in state.health.items() if health.status != "ok" and health.reason]
+    sick = [f"{part} {health.status}: {health.reason}" for part, health in parts]
     phase = "microphone off" if state.muted else state.phase
     return (f"{phase} ({'; '.join(sick)})" if sick else phase)[:LIMIT]

@@ -20,3 +20,7 @@ def test_whatever_is_sick_is_named_and_the_line_stays_short() -> None:
     state = State(health={"mqtt": PartHealth("failed", "refused " * 20, SINCE)})
     assert status_line(state).startswith("idle (mqtt failed: refused")
     assert len(status_line(state)) <= 80
+
+
+def test_what_is_well_is_not_mentioned_even_where_it_gives_a_reason() -> None:
+    assert status_line(State(health={"llm": PartHealth("ok", "no language model is configured", SINCE)})) == "idle"
