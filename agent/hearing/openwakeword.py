@@ -11,6 +11,12 @@ What is added:
   That costs as many embeddings more; so it begins with a score of `ARM` on the grid itself (in read speech scores stay
   under 0.01) and lasts `ARMED_MS`. A staggered score needs staggered embeddings of the past: the last `BACKFILL` of
   them are computed then, which gives the same scores as computing all; older ones are taken from the grid.
+- *Foresight*: the models were trained on words with some silence behind them, and score slow speakers only 100-200 ms
+  after the word. So where the sound falls by `DROP_DB` while a score rises, it is supposed that the word has ended now:
+  the next `AHEAD` hops are scored as if silence followed, and the highest score counts (a foreseen one for `TRUST` of
+  its value: it is a supposition). Had one waited in silence, it would have come anyway; so what this can add is a wake
+  where somebody pauses within another word. Looking further ahead, or after smaller falls, it would take the middle of
+  the word for all of it ("hey jar"). In noise, which hides the fall, nothing is foreseen.
 - Digital silence, which no room has, delays and lowers scores (80 ms at the median); so where most samples are 0 those
   get one bit of noise. Any real microphone's sound is left alone.
 - After `reset` the past is silence, computed once: what a stale past does to the score is worse than any noise.
@@ -42,6 +48,11 @@ SIZE = 96  # numbers of an embedding
 ARM = 0.02
 ARMED_MS = 400
 BACKFILL = 8  # embeddings
+AHEAD = 2  # hops
+TRUST = 0.85
+DROP_DB = 25.0  # from the loudest to the last 10 ms of the last `RECENT`, of the first difference as in the gate
+RECENT = 50 * STEP  # samples
+KEPT = RECENT + STEP  # samples before the grid that are kept
 
 BAD_MODEL = (errors.Fail, errors.InvalidProtobuf, errors.InvalidGraph, errors.InvalidArgument, errors.NotImplemented)
 
@@ -52,7 +63,8 @@ def load(
     words: Mapping[str, Path], thresholds: Mapping[str, float], phases: int = 4, features: Path | None = None
 ) -> OpenWakeWord:
     """Open the models. `words`: word -> its .onnx; `features`: the folder with the two models that all words share
-    (None: that of the package `openwakeword`). Raises WakeModelError.
+    (None: that of the package `openwakeword`). With `phases` of 1 the scores are openWakeWord's own, with neither
+    staggered phases nor foresight. Raises WakeModelError.
     """
     folder = features or packaged()
     mel, embedding = _open(folder / "melspectrogram.onnx"), _open(folder / "embedding_model.onnx")
@@ -150,6 +162,7 @@ class OpenWakeWord:
         self._depth = max(c.hops for c in classifiers)
         self._random = np.random.default_rng(0)
         self._silence = self._silent_context()
+        self._hush = self._dithered(np.zeros(AHEAD * HOP, np.int16))  # what is supposed to follow
         self.reset()
 
     @property
@@ -158,7 +171,7 @@ class OpenWakeWord:
 
     def reset(self) -> None:
         frame, _ = self._silence
-        self._sound: Samples = np.zeros(BEFORE, np.int16)  # from BEFORE samples before tick `_done` on
+        self._sound: Samples = np.zeros(KEPT, np.int16)  # from KEPT samples before tick `_grid` on
         self._frames = np.tile(frame, (MELS + BACKFILL * 8, 1))  # mel frames up to tick `_grid`
         self._past: dict[int, Floats] = {}  # tick -> the embedding that ends there
         self._start: int | None = None  # position of tick 0
@@ -186,45 +199,60 @@ class OpenWakeWord:
 
     def _heard(self) -> int:
         """Samples since the reset."""
-        return self._grid * STEP + len(self._sound) - BEFORE
+        return self._grid * STEP + len(self._sound) - KEPT
 
     def _next(self) -> int:
         armed = self._done + self._phase
         return armed if armed <= self._armed_until else self._grid + 8
 
     def _hop(self, tick: int) -> list[tuple[Classifier, float]]:
-        """Score on the grid: exactly openWakeWord's own streaming computation."""
-        fresh = self._mels(self._sound[: BEFORE + HOP])
+        """Score on the grid: openWakeWord's own streaming computation."""
+        fresh = self._mels(self._sound[KEPT - BEFORE : KEPT + HOP])
         self._frames = np.concatenate((self._frames[8:], fresh))
         self._sound = self._sound[HOP:]
         self._grid = tick
         self._past[tick] = self._embeddings(self._frames[-MELS:][None])[0]
         for old in [t for t in self._past if t <= tick - 8 * self._depth - 8]:
             del self._past[old]
-        scores = self._scores(tick)
-        if any(value >= ARM for _, value in scores):
+        scores = self._scores(tick, self._past)
+        if self._phase < 8 and any(value >= ARM for _, value in scores):
             self._armed_until = tick + ARMED_MS // 10
-        return scores
+        return self._foreseen(scores, tick, self._frames) if tick <= self._armed_until else scores
 
     def _between(self, tick: int) -> list[tuple[Classifier, float]]:
         """Score `tick`, which lies within a hop that is not complete yet."""
         late = tick - self._grid
-        tail = self._mels(self._sound[: BEFORE + late * STEP])
+        tail = self._mels(self._sound[KEPT - BEFORE : KEPT + late * STEP])
         frames = np.concatenate((self._frames, tail))  # ends at `tick`
         wanted = [tick - 8 * back for back in range(BACKFILL) if tick - 8 * back not in self._past]
         ends = [len(frames) - (tick - t) for t in wanted]
         made = self._embeddings(np.stack([frames[end - MELS : end] for end in ends]))
         self._past.update(zip(wanted, made, strict=True))
-        return self._scores(tick)
+        return self._foreseen(self._scores(tick, self._past), tick, frames)
 
-    def _scores(self, tick: int) -> list[tuple[Classifier, float]]:
-        context = np.stack([self._embedding(tick - 8 * back) for back in range(self._depth - 1, -1, -1)])
+    def _foreseen(
+        self, scores: list[tuple[Classifier, float]], tick: int, frames: Floats
+    ) -> list[tuple[Classifier, float]]:
+        """`scores`, those of `tick`, or higher ones that follow if a word has ended there. `frames` end at `tick`."""
+        end = KEPT + (tick - self._grid) * STEP
+        if not has_ended(self._sound[end - RECENT - 1 : end]):
+            return scores
+        quiet = self._mels(np.concatenate((self._sound[end - BEFORE : end], self._hush)))
+        frames = np.concatenate((frames[-MELS:], quiet))
+        ahead = range(8, 8 * AHEAD + 1, 8)
+        made = self._embeddings(np.stack([frames[ticks : ticks + MELS] for ticks in ahead]))
+        known = self._past | {tick + ticks: embedding for ticks, embedding in zip(ahead, made, strict=True)}
+        foreseen = [[TRUST * value for _, value in self._scores(tick + ticks, known)] for ticks in ahead]
+        return [(c, max(value, *later)) for (c, value), *later in zip(scores, *foreseen, strict=True)]
+
+    def _scores(self, tick: int, known: Mapping[int, Floats]) -> list[tuple[Classifier, float]]:
+        context = np.stack([self._embedding(tick - 8 * back, known) for back in range(self._depth - 1, -1, -1)])
         return [(c, c.score(context[self._depth - c.hops :])) for c in self._classifiers]
 
-    def _embedding(self, tick: int) -> Floats:
+    def _embedding(self, tick: int, known: Mapping[int, Floats]) -> Floats:
         """The embedding ending at `tick`, else the one before it on the grid, else silence."""
-        found = self._past.get(tick)
-        return found if found is not None else self._past.get(tick - tick % 8, self._silence[1])
+        found = known.get(tick)
+        return found if found is not None else known.get(tick - tick % 8, self._silence[1])
 
     def _mels(self, pcm: Samples) -> Floats:
         """(n, 32): the mel frames in `pcm`, scaled as the embedding model was trained."""
@@ -241,3 +269,10 @@ class OpenWakeWord:
         """One mel frame of digital silence, and the embedding of 76 of them."""
         frame = self._mels(np.zeros(BEFORE + STEP, np.int16))[-1:]
         return frame, self._embeddings(np.tile(frame, (MELS, 1))[None])[0]
+
+
+def has_ended(sound: Samples) -> bool:
+    """Whether a word may end with these samples (one more than whole periods): the last 10 ms are quiet."""
+    steps = np.diff(sound.astype(np.float32)).reshape(-1, STEP)
+    power = np.add.reduce(steps * steps, axis=1)
+    return bool(power[-1] <= power.max() * 10 ** (-DROP_DB / 10))

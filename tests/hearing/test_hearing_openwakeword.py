@@ -16,9 +16,9 @@ from agent.audio.pcm import Samples
 from agent.config import Config, WakeSection, WakeWord
 from agent.hearing import openwakeword, wakewords
 from agent.hearing.offline import find_wakes
-from agent.hearing.openwakeword import HOP, OpenWakeWord
+from agent.hearing.openwakeword import HOP, TRUST, OpenWakeWord, has_ended
 from agent.hearing.wake import WakeModelError
-from agent.lab.visitor import Utterance, Voice
+from agent.lab.visitor import VOICES, Utterance, Voice, say
 
 JARVIS = "hey_jarvis"
 MODEL = openwakeword.packaged() / "hey_jarvis_v0.1.onnx"
@@ -62,7 +62,7 @@ def test_a_staggered_score_is_that_of_an_engine_that_began_so_much_later(visitor
     later = plain()
     pairs = []
     for said in list(visitors.values())[:4]:
-        sound = among(said.samples, 10, 2.0, 0.5)
+        sound = among(said.samples, 150, 2.0, 0.5)  # noise in which nothing is foreseen
         staggered = by_hop(engine, sound, 320)
         for phase in (2, 4, 6):
             shift = phase * 160
@@ -74,6 +74,33 @@ def test_a_staggered_score_is_that_of_an_engine_that_began_so_much_later(visitor
     differences = [abs(mine - theirs) for mine, theirs in pairs]
     assert np.median(differences) < 0.01
     assert max(differences) < 0.2
+
+
+@pytest.mark.room
+def test_where_a_word_has_ended_the_scores_of_the_next_hops_are_foreseen(visitors: Mapping[Voice, Utterance]) -> None:
+    """They are those that come later if it stays silent."""
+    pairs = []
+    for said in list(visitors.values())[::4]:
+        sound = among(said.samples, 1, 2.0, 0.6)
+        foreseen = by_hop(openwakeword.load({JARVIS: MODEL}, {JARVIS: 0.5}, phases=4), sound, 320)
+        actual: dict[int, float] = {}
+        for shift in (0, 320, 640, 960):
+            actual |= {at + shift: value for at, value in by_hop(plain(), sound[shift:]).items()}
+        ended = 32_000 + said.last_loud + 800
+        for at in [at for at in foreseen if ended <= at <= ended + 4000 and at + 2 * HOP in actual]:
+            pairs.append((foreseen[at], actual[at], max(actual[at + HOP], actual[at + 2 * HOP])))
+    assert sum(later - now > 0.3 for _, now, later in pairs) > 5
+    differences = [abs(mine - max(now, TRUST * later)) for mine, now, later in pairs]
+    assert np.median(differences) < 0.02
+    assert np.percentile(differences, 90) < 0.2
+
+
+def test_a_word_may_end_where_the_sound_falls_and_not_in_noise() -> None:
+    speech, quiet = white(0.49, 2000), white(0.01, 20)
+    last = np.zeros(1)
+    assert has_ended(pcm(np.concatenate([last, speech, quiet])))
+    assert not has_ended(pcm(np.concatenate([last, speech, white(0.01, 2000)])))
+    assert not has_ended(pcm(np.concatenate([last, speech, quiet]) + white(0.500_062_5, 200, 1)))
 
 
 @pytest.mark.room
@@ -98,13 +125,21 @@ def test_every_visitor_is_heard_once(visitors: Mapping[Voice, Utterance], jarvis
 def test_in_a_quiet_room_they_are_heard_at_the_end_of_the_word(
     visitors: Mapping[Voice, Utterance], jarvis: OpenWakeWord
 ) -> None:
-    """In audio time, so it is no statement on speed: 80 ms hops alone give 110 ms at the median."""
+    """In audio time, so it is no statement on speed: 80 ms hops alone give 110 ms at the median, phases 66."""
     delays = []
     for said in visitors.values():
         (found,) = find_wakes(among(said.samples, 10, 2.0), jarvis, WakeSection())
         delays.append((found.position - 32_000 - said.last_loud) / 16)
-    assert min(delays) > -300
-    assert np.median(delays) < 90
+    assert min(delays) > -100
+    assert np.median(delays) < 35
+    assert np.percentile(delays, 90) < 70
+
+
+@pytest.mark.room
+@pytest.mark.parametrize("said", ["hey there", "the service", "good morning james"])
+def test_what_only_sounds_similar_wakes_nobody(said: str, jarvis: OpenWakeWord) -> None:
+    for voice in VOICES[::2]:
+        assert find_wakes(among(say(said, voice).samples, 10), jarvis, WakeSection()) == [], voice.name
 
 
 def test_nobody_else_wakes_it(human: Mapping[str, Samples], two_cities: Samples, jarvis: OpenWakeWord) -> None:
