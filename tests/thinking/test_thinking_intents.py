@@ -48,6 +48,7 @@ def said(intents: Intents, text: str) -> str | None:
         ("Say that again?", "repeat"),
         ("Sorry, what did you say?", "repeat"),
         ("Set the volume to 30%.", "volume_set 30"),
+        ("Set the volume to thirty per cent,", "volume_set 30"),
         ("set the volume to thirty percent", "volume_set 30"),
         ("Volume to fifty.", "volume_set 50"),
         ("volume 7", "volume_set 7"),
