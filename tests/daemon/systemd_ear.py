@@ -54,14 +54,25 @@ class SystemdEar:
             assert self._came.wait_for(came, timeout_s), f"not told; systemd heard {self._messages[after:]}"
             return found[0]
 
-    def moments(self, message: str, after: int = 0) -> list[float]:
+    def wait_silence(self, message: str, for_s: float, timeout_s: float) -> None:
+        """Wait until exactly this message has not come for so long. Raises AssertionError."""
+        until = time.monotonic() + timeout_s
+        with self._came:
+            while (now := time.monotonic()) - max(self._moments(message), default=until - timeout_s) < for_s:
+                assert now < until, f"{message} comes again and again"
+                self._came.wait(LISTEN_S)
+
+    def moments(self, message: str) -> list[float]:
         """When exactly this message came."""
         with self._came:
-            return [at for at, text in self._messages[after:] if text == message]
+            return self._moments(message)
 
     def heard(self) -> list[str]:
         with self._came:
             return [text for _, text in self._messages]
+
+    def _moments(self, message: str) -> list[float]:
+        return [at for at, text in self._messages if text == message]
 
     def _listen(self) -> None:
         while not self._closing.is_set():

@@ -59,16 +59,22 @@ class Beginning:
             self.plugged = True
             self.room.plug("mic")
 
+    def appear(self) -> Life:
+        """The broker comes, and somebody who watches."""
+        self.broker.start()
+        self._stack.callback(self.broker.stop)
+        watcher = Watcher("127.0.0.1", self.broker.port, "voice-agent/faults")
+        self._stack.callback(watcher.stop)
+        watcher.start()
+        self.life = Life(self.room, watcher, self.agent)
+        return self.life
+
     def furnish(self) -> Life:
         self.plug()
         if self.life is None:
-            self.broker.start()
-            self._stack.callback(self.broker.stop)
-            watcher = Watcher("127.0.0.1", self.broker.port, "voice-agent/faults")
-            self._stack.callback(watcher.stop)
-            watcher.start()
-            self.life = Life(self.room, watcher, self.agent)
-            self.agent.wait_online(watcher, WAIT_S)
+            life = self.appear()
+            self.agent.wait_online(life.watcher, WAIT_S)
+            return life
         return self.life
 
 
@@ -99,7 +105,7 @@ def test_it_is_ready_without_broker_and_microphone_and_takes_both_when_they_come
 ) -> None:
     systemd, agent, room = beginning.systemd, beginning.agent, beginning.room
     record_property("ready_s", systemd.wait(lambda text: text == "READY=1", WAIT_S) - agent.started_at)
-    systemd.wait(lambda text: text.startswith("STATUS=no microphone: "), 3.0)
+    systemd.wait(lambda text: text.startswith("STATUS=no microphone: "), WAIT_S)
 
     plugged, mark = time.monotonic(), systemd.mark()
     beginning.plug()
@@ -115,20 +121,12 @@ def test_it_is_ready_without_broker_and_microphone_and_takes_both_when_they_come
     # Held, so that the watcher is there before it.
     main = psutil.Process(agent.pid)
     main.suspend()
-    beginning.broker.start()
-    beginning._stack.callback(beginning.broker.stop)
-    watcher = Watcher("127.0.0.1", beginning.broker.port, "voice-agent/faults")
-    beginning._stack.callback(watcher.stop)
-    watcher.start()
-    beginning.life = Life(room, watcher, agent)
+    life = beginning.appear()
     back = time.monotonic()
     main.resume()
-    record_property("online_s", agent.wait_online(watcher, 15) + agent.started_at - back)
-    before = {}
-    for notice in watcher.notices:
-        if (notice.topic, notice.data) == ("status", "online"):
-            break
-        before[notice.topic] = notice.data
+    record_property("online_s", agent.wait_online(life.watcher, 15) + agent.started_at - back)
+    notices = [(n.topic, n.data) for n in life.watcher.notices]
+    before = dict(notices[: notices.index(("status", "online"))])
     assert before["state"] == "idle"
     assert before["setting/volume"]["value"] == 70
     assert before["setting/mute"]["value"] is False
