@@ -46,6 +46,7 @@ ONLINE = "online"
 OFFLINE = "offline"
 STATUS = "status"
 MAX_DEVICE = 64
+WORDS = ("transcript", "reply", "heard")  # what was said, in receipts and results
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +115,15 @@ class Topics:
 
     def receipt(self, turn: Turn, data: Mapping[str, Any], at: datetime) -> Message:
         """The receipt of a turn, without the words where privacy forbids them."""
-        words = () if self.publish_transcript else ("transcript", "reply")
-        return self._momentary("turn", at, turn, {**data, **{word: None for word in words if word in data}})
+        return self._momentary("turn", at, turn, self._public(data))
+
+    def _public(self, data: Mapping[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in data.items() if self.publish_transcript or key not in WORDS}
 
     def result(
         self, at: datetime, id: str | None, ok: bool, code: str = "", message: str = "", data: Mapping[str, Any] = {}
     ) -> Message:
-        body: dict[str, Any] = {"at": _rfc3339(at), "id": id, "ok": ok, "data": dict(data)}
+        body: dict[str, Any] = {"at": _rfc3339(at), "id": id, "ok": ok, "data": self._public(data)}
         if not ok:
             body["error"] = {"code": code, "message": message}
         return Message(f"{self.root}/result", _json(body))

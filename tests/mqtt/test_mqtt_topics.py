@@ -103,7 +103,11 @@ def test_words_stay_at_home_where_privacy_says_so() -> None:
     assert silent.show(ShowTranscript(3, "my secret", True), AT, {}) is None
     assert silent.show(ShowReply(3, "my secret", ""), AT, {}) is None
     receipt = body(silent.receipt(3, {"transcript": "my secret", "reply": "my secret", "ttfa_ms": 8}, AT))
-    assert receipt == {"at": STAMP, "turn": 3, "transcript": None, "reply": None, "ttfa_ms": 8}
+    assert receipt == {"at": STAMP, "turn": 3, "ttfa_ms": 8}
+    answer = Answer("a", True, data={"outcome": "answered", "reply": "secret", "heard": "secret"})
+    result = silent.show(answer, AT, {})
+    assert result is not None
+    assert json.loads(result.payload)["data"] == {"outcome": "answered"}
 
 
 def test_what_json_or_utf8_cannot_hold_does_no_harm() -> None:
