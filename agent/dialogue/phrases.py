@@ -10,7 +10,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from babel import Locale, UnknownLocaleError
-from babel.dates import format_date, format_time
+from babel.dates import format_date, format_time, get_time_format
 
 _EN = {
     "time": "It's {time}.",
@@ -78,7 +78,11 @@ def phrase(language: str, key: str, **values: str | int) -> str:
 
 def spoken_time(language: str, moment: datetime) -> str:
     """Hour and minute as CLDR writes them for the language, such as "3:45 PM" or "15:45"."""
-    return _plain(format_time(moment.replace(tzinfo=None), "short", locale=_locale(language)))
+    locale = _locale(language)
+    pattern = get_time_format("short", locale).pattern
+    if "'" not in pattern:
+        pattern = pattern.replace("a", "aaaa")  # the long names: Korean's short ones are Latin letters
+    return _plain(format_time(moment.replace(tzinfo=None), pattern, locale=locale))
 
 
 def spoken_date(language: str, moment: datetime) -> str:
