@@ -153,7 +153,8 @@ def test_a_reply_is_heard_whole_and_drains(stage: Stage, recording: Recording, r
     heard = recording.stop()
     assert abs(loud_s(heard) - 0.8) < 0.05
     loud = heard[np.flatnonzero(np.abs(heard.astype(int)) > 2000)]
-    assert 7500 < loud.max() < 8500
+    # Not the very peak: a tone that begins at once rings in every resampler on its way.
+    assert 7500 < np.percentile(np.abs(loud.astype(int)), 98) < 8500
     assert stage.playback.counters().underruns == 0
 
 

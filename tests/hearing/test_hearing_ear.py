@@ -104,7 +104,7 @@ def test_nothing_of_a_command_without_a_gap_is_lost(rigs: Callable[..., Rig]) ->
     fed = rig.asr.heard(1)
     start = round((end.audio_at + 0.6) * RATE_HZ) - len(fed)
     assert np.array_equal(fed, sound[start : start + len(fed)])
-    assert 0.06 <= wake.audio_at - start / RATE_HZ <= 0.16
+    assert -0.01 <= wake.audio_at - start / RATE_HZ <= 0.17
     assert end.audio_at == pytest.approx(BEFORE_S + said.last_loud / RATE_HZ, abs=0.06)
 
 
