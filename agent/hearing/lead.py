@@ -25,7 +25,7 @@ from agent.hearing.endpoint import Period
 # up to 80 ms, and the later it begins, the more likely it is one of the command's; no closure lasts 140 ms.
 PAUSES = ((9, 10, 3), (14, 25, 10))
 DECIDED = max(length + after for length, _, after in PAUSES) * PERIOD  # samples after the detection
-DIP = (16, 0)  # periods before the detection, from and to, in which the quietest is looked for
+DIP = (11, 5)  # periods before the detection, from and to, in which the quietest is looked for
 WAKE = 80 * PERIOD  # samples of the wake word whose level counts
 DEEP_DB = 22.0
 
