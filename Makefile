@@ -30,11 +30,11 @@ setup: $(VENV)/.models ## Debian packages, .venv with voice-agent in it, the mod
 demo: setup ## the whole job on this machine, without a sound card (ARGS="--json")
 	$(BIN)/voice-agent demo $(ARGS)
 
-test: setup ## all tests but the long ones (ARGS="tests/cli")
-	$(BIN)/python -m pytest -m "not nightly" $(ARGS)
+test: setup ## all tests (ARGS="tests/cli" for some)
+	$(BIN)/python -m pytest $(ARGS)
 
-nightly: setup ## the long ones
-	$(BIN)/python -m pytest -m nightly $(ARGS)
+nightly: setup ## all tests, with a million random events for the dialogue
+	VOICE_AGENT_RANDOM_EVENTS=1000000 $(BIN)/python -m pytest --timeout 1800 $(ARGS)
 
 check: $(VENV)/.python ## style, types, and who may import whom
 	$(BIN)/ruff format --check .
