@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from itertools import count
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -52,6 +53,8 @@ from agent.events import (
 EVENTS = int(os.environ.get("VOICE_AGENT_RANDOM_EVENTS", "20000"))
 PER_SCRIPT = 50
 
+IDS = count()  # no two requests have the same id
+
 INTENTS = [None, *(Intent(n) for n in ("time", "date", "stop", "repeat", "volume_up", "mute", "unheard of"))]
 REQUESTS = [
     ListenRequest(),
@@ -84,7 +87,7 @@ def event(script: Script, choice: int, lag: int, variant: int) -> Event:
         lambda: SpeechDone(at, turn, "words", cut=bool(variant % 2)),
         lambda: SpeechFailed(at, turn, "gone"),
         lambda: Health(at, ("mic", "asr")[variant % 2], ("ok", "loading", "failed")[variant % 3], "why"),  # type: ignore[arg-type]
-        lambda: Requested(at, REQUESTS[variant % len(REQUESTS)], f"{variant}-{at.mono}"),
+        lambda: Requested(at, REQUESTS[variant % len(REQUESTS)], f"request-{next(IDS)}"),
         lambda: DeadlinePassed(at),
     ]
     return makers[choice % len(makers)]()
