@@ -34,9 +34,14 @@ def without_wake(text: str, name: str) -> str:
         if len(heard) >= count and SequenceMatcher(None, head, tail).ratio() >= ALIKE:
             return _capital(heard[count:], text)
     last = (spoken(name) or [""])[-1]
-    if heard and len(fragment := _plain(heard[0])) >= 3 and last.endswith(fragment):
+    if heard and last.endswith(fragment := _plain(heard[0])) and (len(fragment) >= 3 or _cut_off(heard[0])):
         return _capital(heard[1:], text)
     return text
+
+
+def _cut_off(word: str) -> bool:
+    """Whether one or two letters are set apart ("S.", "Is,"), so that they are no word of the sentence."""
+    return word[-1] in ".,;:!-" and bool(_plain(word))
 
 
 def _plain(word: str) -> str:

@@ -53,7 +53,7 @@ HTS = voice("festival cmu_us_slt_arctic_hts")
 ENGLISH: tuple[Scene, ...] = (
     Scene("a local question", "local", RMS, "what time is it", intent="time"),
     Scene("a question for the language model", "open", HTS, "tell me a fun fact about penguins"),
-    Scene("one breath, without a pause", "local", HTS, "what's the date today", gap_s=None, intent="date"),
+    Scene("one breath, without a pause", "local", SLT, "what time is it", gap_s=None, intent="time"),
     Scene("a long answer", "open", HTS, "tell me a long story about the sea", outcome="interrupted"),
     Scene("cutting in with the wake word", "local", KAL, "what day is it", intent="date", cuts_in=True),
     Scene("an open question", "open", SLT, "what is the capital of france"),

@@ -33,3 +33,9 @@ def test_names() -> None:
     assert wake_name("okay_nabu.json") == wake_name("okay_nabu") == "okay_nabu"
     assert spoken("Hey-Jarvis 2") == ["hey", "jarvis", "2"]
     assert tails("hey_jarvis") == ["hey jarvis", "jarvis"]
+
+
+def test_a_letter_set_apart_is_the_wake_words_end() -> None:
+    assert without_wake("S. what's the date today?", "hey_jarvis") == "What's the date today?"
+    assert without_wake("Is it raining?", "hey_jarvis") == "Is it raining?"
+    assert without_wake("... what", "hey_jarvis") == "... what"
