@@ -19,23 +19,13 @@ from typing import Any, assert_never
 from agent import clock, engines, models
 from agent.audio.capture import Capture
 from agent.audio.playback import Playback
-from agent.config import Config
-from agent.daemon import logs, store
-from agent.daemon.inbox import Inbox
-from agent.daemon.receipts import Receipts
-from agent.daemon.startup import engine_names, first_state, names, restored
-from agent.daemon.status import status_line
-from agent.daemon.systemd import Notifier, Watchdog
-from agent.dialogue.state import State
-from agent.events import (
+from agent.commands import (
     Answer,
     AskLlm,
     CancelLlm,
     Command,
     Earcon,
-    Event,
     Hush,
-    Requested,
     SetMute,
     SetVolume,
     ShowEvent,
@@ -47,9 +37,17 @@ from agent.events import (
     Speak,
     StartListening,
     StopListening,
-    StopRequest,
     TurnEnded,
 )
+from agent.config import Config
+from agent.daemon import logs, store
+from agent.daemon.inbox import Inbox
+from agent.daemon.receipts import Receipts
+from agent.daemon.startup import engine_names, first_state, names, restored
+from agent.daemon.status import status_line
+from agent.daemon.systemd import Notifier, Watchdog
+from agent.dialogue.state import State
+from agent.events import Event, Requested, StopRequest
 from agent.hearing.ear import Ear
 from agent.hearing.recogniser import Recogniser, child_spec
 from agent.hearing.wake import WakeModelError

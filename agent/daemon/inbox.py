@@ -13,19 +13,10 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from agent.clock import Clock
+from agent.commands import Command
 from agent.dialogue.state import State
 from agent.dialogue.step import deadline, step
-from agent.events import (
-    AskRequest,
-    Command,
-    DeadlinePassed,
-    Event,
-    Final,
-    Intent,
-    Requested,
-    SpeechDone,
-    SpeechFailed,
-)
+from agent.events import AskRequest, DeadlinePassed, Event, Final, Intent, Requested, SpeechDone, SpeechFailed
 
 LIMIT = 10_000
 

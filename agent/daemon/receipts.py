@@ -12,22 +12,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from agent.events import (
-    AskLlm,
-    Audible,
-    ClauseReady,
-    Command,
-    Endpoint,
-    Event,
-    Final,
-    ReplyDelta,
-    ShowReply,
-    StartListening,
-    TtsFirst,
-    Turn,
-    TurnEnded,
-    Wake,
-)
+from agent.commands import AskLlm, Command, ShowReply, StartListening, TurnEnded
+from agent.events import Audible, ClauseReady, Endpoint, Event, Final, ReplyDelta, TtsFirst, Turn, Wake
 
 STAGES = ("endpoint", "asr_final", "llm_first_token", "first_clause", "tts_first", "audible")
 OPEN_TURNS = 4

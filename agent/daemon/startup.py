@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from agent.commands import ShowSetting, ShowState
 from agent.config import Config
 from agent.daemon.store import read_settings
 from agent.dialogue.state import Rules, State
 from agent.engines import Engines
-from agent.events import ShowSetting, ShowState
 from agent.hearing.words import wake_name
 
 

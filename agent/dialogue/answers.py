@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from agent.commands import Earcon
 from agent.dialogue.phrases import phrase, spoken_date, spoken_time
 from agent.dialogue.replies import end, fail, speak
 from agent.dialogue.settings import set_mute, set_volume
 from agent.dialogue.state import State, Step
-from agent.events import Earcon, Intent
+from agent.events import Intent
 
 VOLUME_STEP = 10
 

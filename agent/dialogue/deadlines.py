@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
+from agent.commands import Earcon, ShowEvent
 from agent.dialogue.replies import close, end, fail, silence
 from agent.dialogue.state import Idle, Listening, Speaking, State, Step, Thinking, Transcribing, enter
-from agent.events import Earcon, ShowEvent
 
 
 def deadline(state: State) -> float | None:

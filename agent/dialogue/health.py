@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from agent.commands import ShowHealth
 from agent.dialogue.replies import fail, silence
 from agent.dialogue.state import Listening, PartHealth, State, Step
-from agent.events import Health, ShowHealth
+from agent.events import Health
 
 
 def health(state: State, event: Health) -> Step:

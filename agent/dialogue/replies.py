@@ -4,6 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from agent.commands import (
+    Answer,
+    CancelLlm,
+    Command,
+    Earcon,
+    Exchange,
+    Hush,
+    Outcome,
+    ShowEvent,
+    ShowReply,
+    Speak,
+    StopListening,
+    TurnEnded,
+)
 from agent.dialogue.phrases import phrase
 from agent.dialogue.state import (
     Closing,
@@ -17,20 +31,6 @@ from agent.dialogue.state import (
     Thinking,
     Transcribing,
     enter,
-)
-from agent.events import (
-    Answer,
-    CancelLlm,
-    Command,
-    Earcon,
-    Exchange,
-    Hush,
-    Outcome,
-    ShowEvent,
-    ShowReply,
-    Speak,
-    StopListening,
-    TurnEnded,
 )
 
 

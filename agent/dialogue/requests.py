@@ -5,23 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import assert_never
 
+from agent.commands import Answer, Command, Earcon, ShowTranscript
 from agent.dialogue.replies import begin, leave, speak
 from agent.dialogue.settings import set_mute, set_volume
 from agent.dialogue.state import Idle, PendingSay, State, Step
 from agent.dialogue.turn import ask, listen
-from agent.events import (
-    Answer,
-    AskRequest,
-    Command,
-    Earcon,
-    ListenRequest,
-    MuteRequest,
-    Requested,
-    SayRequest,
-    ShowTranscript,
-    StopRequest,
-    VolumeRequest,
-)
+from agent.events import AskRequest, ListenRequest, MuteRequest, Requested, SayRequest, StopRequest, VolumeRequest
 
 
 def requested(state: State, event: Requested) -> Step:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from agent.commands import SetMute, SetVolume, ShowSetting
 from agent.dialogue.state import State, Step
-from agent.events import SetMute, SetVolume, ShowSetting
 
 
 def set_volume(state: State, percent: int) -> Step:

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from agent.events import Command, Exchange, Outcome, Part, Phase, Status, Turn
+from agent.commands import Command, Exchange, Outcome
+from agent.events import Part, Phase, Status, Turn
 
 
 @dataclass(frozen=True, slots=True)

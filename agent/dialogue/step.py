@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from agent.commands import ShowState
 from agent.dialogue.deadlines import deadline, passed
 from agent.dialogue.health import health
 from agent.dialogue.replies import close
@@ -28,7 +29,6 @@ from agent.events import (
     ReplyDelta,
     ReplyDone,
     Requested,
-    ShowState,
     SpeechDone,
     SpeechFailed,
     SpeechStarted,

@@ -5,30 +5,23 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
+from agent.commands import AskLlm, Command, Earcon, Exchange, ShowEvent, ShowTranscript, Speak, StartListening
 from agent.dialogue.answers import answer
 from agent.dialogue.phrases import phrase
 from agent.dialogue.replies import begin, end, fail, leave, silence, speak, speaking_until
 from agent.dialogue.state import Listening, Speaking, State, Step, Thinking, Transcribing, enter
 from agent.events import (
-    AskLlm,
     AsrFailed,
-    Command,
-    Earcon,
     Endpoint,
-    Exchange,
     Final,
     Intent,
     LlmFailed,
     Partial,
     ReplyDelta,
     ReplyDone,
-    ShowEvent,
-    ShowTranscript,
-    Speak,
     SpeechDone,
     SpeechFailed,
     SpeechStarted,
-    StartListening,
     Wake,
 )
 

@@ -22,8 +22,9 @@ from typing import Protocol, assert_never
 
 from agent.audio.pcm import Block
 from agent.clock import Clock
+from agent.commands import SetMute, StartListening, StopListening
 from agent.config import Config
-from agent.events import Event, Health, SetMute, StartListening, StopListening, Wake
+from agent.events import Event, Health, Wake
 from agent.hearing import wakewords
 from agent.hearing.asr import Asr
 from agent.hearing.listening import Listening

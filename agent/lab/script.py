@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from agent.events import Outcome
+from agent.commands import Outcome
 from agent.lab.visitor import KOREAN, Utterance, Voice, say, voice
 
 Kind = Literal["local", "open", "silence"]

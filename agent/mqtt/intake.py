@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import logging
 
-from agent.events import Instant, Requested, ShowEvent
+from agent.commands import ShowEvent
+from agent.events import Instant, Requested
 from agent.mqtt.commands import Accepted, Rejected, parse
 from agent.mqtt.happenings import Received
 from agent.mqtt.limits import Seldom, TokenBucket

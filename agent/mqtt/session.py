@@ -21,8 +21,9 @@ from typing import Any
 
 from agent import credentials
 from agent.clock import Clock
+from agent.commands import ShowHealth
 from agent.config import Config
-from agent.events import Event, Health, Part, ShowHealth, Status, Turn
+from agent.events import Event, Health, Part, Status, Turn
 from agent.mqtt.connection import Connection, Context
 from agent.mqtt.happenings import Lost
 from agent.mqtt.intake import Intake

@@ -28,17 +28,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
 
-from agent.events import (
-    Answer,
-    Part,
-    ShowEvent,
-    ShowHealth,
-    ShowReply,
-    ShowSetting,
-    ShowState,
-    ShowTranscript,
-    Turn,
-)
+from agent.commands import Answer, ShowEvent, ShowHealth, ShowReply, ShowSetting, ShowState, ShowTranscript
+from agent.events import Part, Turn
 
 Show = ShowState | ShowTranscript | ShowReply | ShowEvent | ShowHealth | ShowSetting | Answer
 

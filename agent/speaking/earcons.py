@@ -13,7 +13,7 @@ from typing import get_args
 import numpy as np
 
 from agent.audio.pcm import Samples
-from agent.events import EarconName
+from agent.commands import EarconName
 
 RATE_HZ = 48_000
 LEVEL = 10 ** (-18 / 20)  # RMS of the loudest part, of full scale

@@ -19,23 +19,8 @@ from typing import Protocol, assert_never
 import numpy as np
 
 from agent.audio.pcm import Samples
-from agent.events import (
-    Audible,
-    ClauseReady,
-    Earcon,
-    EarconName,
-    Event,
-    Health,
-    Hush,
-    Instant,
-    SetVolume,
-    Speak,
-    SpeechDone,
-    SpeechFailed,
-    Status,
-    TtsFirst,
-    Turn,
-)
+from agent.commands import Earcon, EarconName, Hush, SetVolume, Speak
+from agent.events import Audible, ClauseReady, Event, Health, Instant, SpeechDone, SpeechFailed, Status, TtsFirst, Turn
 from agent.speaking import earcons
 from agent.speaking.reply import Reply
 from agent.speaking.synthesis import Spoken, Synthesis, Unspoken

@@ -20,8 +20,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, assert_never
 
 from agent.clock import Clock
+from agent.commands import AskLlm, CancelLlm
 from agent.config import Config, LlmProfile
-from agent.events import AskLlm, CancelLlm, Event, Health, LlmFailed, ReplyDelta, ReplyDone, Turn
+from agent.events import Event, Health, LlmFailed, ReplyDelta, ReplyDone, Turn
 from agent.thinking.failure import Failure
 
 if TYPE_CHECKING:

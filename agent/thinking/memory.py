@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from agent.events import Exchange
+from agent.commands import Exchange
 
 HISTORY_CHARS = 4000
 TEXT_CHARS = 1000

@@ -17,7 +17,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from agent.clock import Clock
-from agent.events import AskLlm, Health, Status
+from agent.commands import AskLlm
+from agent.events import Health, Status
 from agent.thinking.circuit import PROBE_S, Circuit
 from agent.thinking.failure import Failure
 from agent.thinking.memory import messages

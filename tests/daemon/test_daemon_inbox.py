@@ -8,23 +8,10 @@ from dataclasses import dataclass, field
 import pytest
 
 from agent.clock import now
+from agent.commands import Answer, Command, Earcon, Speak, TurnEnded
 from agent.daemon.inbox import LIMIT, Inbox, InboxFull
 from agent.dialogue.state import Rules, State
-from agent.events import (
-    Answer,
-    AskRequest,
-    Command,
-    Earcon,
-    Event,
-    Final,
-    Intent,
-    Requested,
-    Speak,
-    SpeechDone,
-    StopRequest,
-    TurnEnded,
-    Wake,
-)
+from agent.events import AskRequest, Event, Final, Intent, Requested, SpeechDone, StopRequest, Wake
 
 
 @dataclass

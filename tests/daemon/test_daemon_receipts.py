@@ -7,21 +7,9 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agent.commands import AskLlm, ShowReply, StartListening, TurnEnded
 from agent.daemon.receipts import STAGES, Receipts, timing
-from agent.events import (
-    AskLlm,
-    Audible,
-    ClauseReady,
-    Endpoint,
-    Final,
-    Instant,
-    ReplyDelta,
-    ShowReply,
-    StartListening,
-    TtsFirst,
-    TurnEnded,
-    Wake,
-)
+from agent.events import Audible, ClauseReady, Endpoint, Final, Instant, ReplyDelta, TtsFirst, Wake
 
 WALL = datetime(2026, 11, 23, 12, tzinfo=UTC)
 

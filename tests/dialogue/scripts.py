@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
+from agent.commands import Command
 from agent.dialogue.state import State
 from agent.dialogue.step import deadline, step
 from agent.events import (
-    Command,
     DeadlinePassed,
     Endpoint,
     Event,

@@ -13,18 +13,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripts import Script
 
+from agent.commands import Answer, AskLlm, Command, Earcon, Speak, StartListening, TurnEnded
 from agent.dialogue.state import Idle
 from agent.dialogue.step import deadline
 from agent.events import (
-    Answer,
-    AskLlm,
     AskRequest,
     AsrFailed,
     Audible,
     ClauseReady,
-    Command,
     DeadlinePassed,
-    Earcon,
     Endpoint,
     Event,
     Final,
@@ -38,14 +35,11 @@ from agent.events import (
     ReplyDone,
     Requested,
     SayRequest,
-    Speak,
     SpeechDone,
     SpeechFailed,
     SpeechStarted,
-    StartListening,
     StopRequest,
     TtsFirst,
-    TurnEnded,
     VolumeRequest,
     Wake,
 )

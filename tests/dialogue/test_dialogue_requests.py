@@ -4,21 +4,15 @@ from __future__ import annotations
 
 from scripts import Script, has, only
 
+from agent.commands import Answer, AskLlm, Hush, SetMute, Speak, StartListening, TurnEnded
 from agent.events import (
-    Answer,
-    AskLlm,
     AskRequest,
-    Hush,
     Intent,
     ListenRequest,
     MuteRequest,
     SayRequest,
-    SetMute,
-    Speak,
     SpeechDone,
-    StartListening,
     StopRequest,
-    TurnEnded,
     VolumeRequest,
 )
 

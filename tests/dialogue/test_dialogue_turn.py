@@ -5,22 +5,12 @@ from __future__ import annotations
 import pytest
 from scripts import Script, has, only
 
-from agent.dialogue.state import Idle, PartHealth, State
-from agent.events import (
+from agent.commands import (
     AskLlm,
     CancelLlm,
-    DeadlinePassed,
     Earcon,
-    Endpoint,
     Exchange,
-    Final,
-    Health,
     Hush,
-    Intent,
-    LlmFailed,
-    Partial,
-    ReplyDelta,
-    ReplyDone,
     SetMute,
     SetVolume,
     ShowEvent,
@@ -29,12 +19,24 @@ from agent.events import (
     ShowState,
     ShowTranscript,
     Speak,
-    SpeechDone,
-    SpeechFailed,
-    SpeechStarted,
     StartListening,
     StopListening,
     TurnEnded,
+)
+from agent.dialogue.state import Idle, PartHealth, State
+from agent.events import (
+    DeadlinePassed,
+    Endpoint,
+    Final,
+    Health,
+    Intent,
+    LlmFailed,
+    Partial,
+    ReplyDelta,
+    ReplyDone,
+    SpeechDone,
+    SpeechFailed,
+    SpeechStarted,
     Wake,
 )
 

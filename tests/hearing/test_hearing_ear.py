@@ -13,8 +13,9 @@ import pytest
 from hearing_helpers import WAIT_S, Notes, Tape, among, silence
 
 from agent.audio.pcm import RATE_HZ, Block, Samples
+from agent.commands import SetMute, StartListening, StopListening
 from agent.config import Config, EndpointSection, WakeSection, WakeWord
-from agent.events import Endpoint, Event, Health, SetMute, SpeechStarted, StartListening, StopListening, Wake
+from agent.events import Endpoint, Event, Health, SpeechStarted, Wake
 from agent.hearing.ear import STALE_S, Ear
 from agent.hearing.wake import WakeModelError
 from agent.lab.visitor import Utterance, Voice, say, voice

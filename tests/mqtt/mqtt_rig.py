@@ -20,8 +20,9 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from agent.clock import now
+from agent.commands import ShowHealth, ShowSetting, ShowState
 from agent.config import Config
-from agent.events import Event, Health, Request, Requested, ShowHealth, ShowSetting, ShowState
+from agent.events import Event, Health, Request, Requested
 from agent.mqtt.limits import Pauses
 from agent.mqtt.session import Session
 

@@ -6,8 +6,9 @@ import sys
 import threading
 
 from agent.clock import now
+from agent.commands import ShowState
 from agent.config import Config
-from agent.events import Event, Health, ShowState
+from agent.events import Event, Health
 from agent.mqtt.session import Session
 
 

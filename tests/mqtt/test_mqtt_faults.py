@@ -17,7 +17,8 @@ from pathlib import Path
 import pytest
 from mqtt_rig import FAST, PATIENCE_S, ROOT, Broker, Observer, Rig, configure, free_port, make_rig, wait_until
 
-from agent.events import Event, ListenRequest, ShowState
+from agent.commands import ShowState
+from agent.events import Event, ListenRequest
 from agent.mqtt import connection, session
 
 pytestmark = pytest.mark.room

@@ -8,19 +8,8 @@ from collections.abc import Callable
 import pytest
 from mqtt_rig import PATIENCE_S, Broker, Observer, Rig, configure, free_port, make_rig, wait_until
 
-from agent.events import (
-    Answer,
-    AskRequest,
-    ListenRequest,
-    MuteRequest,
-    SayRequest,
-    ShowEvent,
-    ShowReply,
-    ShowState,
-    ShowTranscript,
-    StopRequest,
-    VolumeRequest,
-)
+from agent.commands import Answer, ShowEvent, ShowReply, ShowState, ShowTranscript
+from agent.events import AskRequest, ListenRequest, MuteRequest, SayRequest, StopRequest, VolumeRequest
 from agent.mqtt.session import client_id, machine_id
 
 pytestmark = pytest.mark.room

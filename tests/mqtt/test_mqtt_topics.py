@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agent.events import Answer, ShowEvent, ShowHealth, ShowReply, ShowSetting, ShowState, ShowTranscript
+from agent.commands import Answer, ShowEvent, ShowHealth, ShowReply, ShowSetting, ShowState, ShowTranscript
 from agent.mqtt.topics import Message, Show, Topics, level, slug
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 890_123, timezone(timedelta(hours=2)))

@@ -15,8 +15,9 @@ import pytest
 from player import Player
 
 from agent import clock
+from agent.commands import Speak
 from agent.config import Config
-from agent.events import Event, Health, Speak, Status
+from agent.events import Event, Health, Status
 from agent.models import installed
 from agent.process import ChildSpec
 from agent.speaking.mouth import Mouth

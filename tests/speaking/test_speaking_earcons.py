@@ -9,7 +9,7 @@ import pytest
 import soxr
 
 from agent.audio.pcm import RATE_HZ, Samples
-from agent.events import EarconName
+from agent.commands import EarconName
 from agent.models import installed
 from agent.speaking import earcons
 

@@ -12,19 +12,9 @@ import numpy as np
 import pytest
 from conftest import WAIT_S, Stage, fake
 
+from agent.commands import Earcon, Hush, SetVolume, Speak
 from agent.config import Audio, Config, Speaker, Tts
-from agent.events import (
-    Audible,
-    ClauseReady,
-    Earcon,
-    Health,
-    Hush,
-    SetVolume,
-    Speak,
-    SpeechDone,
-    SpeechFailed,
-    TtsFirst,
-)
+from agent.events import Audible, ClauseReady, Health, SpeechDone, SpeechFailed, TtsFirst
 from agent.speaking import speech, synthesis
 from agent.speaking.voices import voices
 

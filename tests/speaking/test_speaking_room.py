@@ -15,8 +15,9 @@ from conftest import WAIT_S, E
 from agent import clock
 from agent.audio.pcm import RATE_HZ, Samples
 from agent.audio.playback import Playback
+from agent.commands import Hush, Speak
 from agent.config import Config
-from agent.events import Audible, Event, Health, Hush, Speak, SpeechDone
+from agent.events import Audible, Event, Health, SpeechDone
 from agent.lab.room import Room
 from agent.lab.scoring import found
 from agent.speaking.mouth import Mouth

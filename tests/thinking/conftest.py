@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from agent.clock import now
+from agent.commands import AskLlm, CancelLlm, Exchange
 from agent.config import Config, Llm, LlmProfile, Persona
-from agent.events import AskLlm, CancelLlm, Event, Exchange, Health, LlmFailed, ReplyDelta, ReplyDone, Turn
+from agent.events import Event, Health, LlmFailed, ReplyDelta, ReplyDone, Turn
 from agent.thinking.llm import Thinker
 
 QUICK = {"cold_first_token_timeout_s": 5.0, "first_token_timeout_s": 5.0, "token_timeout_s": 5.0}

@@ -12,8 +12,9 @@ import pytest
 from sick_llm import SickLlm, answer, status
 
 from agent import models
+from agent.commands import Exchange
 from agent.config import LlmProfile
-from agent.events import Exchange, LlmFailed, ReplyDelta, ReplyDone
+from agent.events import LlmFailed, ReplyDelta, ReplyDone
 
 MODEL = "smollm2-135m"
 

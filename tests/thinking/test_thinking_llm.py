@@ -14,8 +14,9 @@ import sick_llm
 from sick_llm import DONE, SickLlm, answer, body, closed_port, comments, cut, endless, event, hang, status
 
 from agent.clock import now
+from agent.commands import AskLlm, Exchange
 from agent.config import Config, Llm, LlmProfile
-from agent.events import AskLlm, Exchange, LlmFailed, ReplyDelta, ReplyDone
+from agent.events import LlmFailed, ReplyDelta, ReplyDone
 from agent.thinking.llm import Thinker
 
 GOOD = event("Hello") + event(" there.") + event(finish="stop") + DONE

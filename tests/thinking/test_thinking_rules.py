@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.events import Exchange
+from agent.commands import Exchange
 from agent.thinking.address import BadAddress, forbidden, parse
 from agent.thinking.circuit import FAILURES, PROBE_S, Circuit
 from agent.thinking.failure import MAX_DETAIL, Failure

@@ -1,0 +1,175 @@
+"""The vocabulary of behaviour: what is to be done (commands), as `agent.dialogue` decides it and the rooms do it.
+
+Frozen values like `agent.events`, whose types they share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from agent.events import Part, Phase, Status, Turn
+
+Outcome = Literal["answered", "interrupted", "silence", "failed"]
+EarconName = Literal["wake", "done", "error", "muted", "thinking"]
+
+
+@dataclass(frozen=True, slots=True)
+class StartListening:
+    """Feed the recogniser from `since` (monotonic seconds; None = from now) for this turn.
+
+    With `since`, the ear replays its preroll from 200 ms before it and drops words that ended before the wake word did.
+    """
+
+    turn: Turn
+    since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StopListening:
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One past turn of the conversation: what was asked, and as much of the answer as was really heard."""
+
+    asked: str
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskLlm:
+    turn: Turn
+    text: str
+    history: tuple[Exchange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CancelLlm:
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Speak:
+    """Text to speak in this turn, appended to what came before; `last` closes the reply (text may then be "")."""
+
+    turn: Turn
+    text: str
+    last: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hush:
+    """Silence at once everything of this turn and of older ones."""
+
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Earcon:
+    """A short sound. It belongs to no reply: it is neither waited for nor part of what was heard."""
+
+    turn: Turn
+    name: EarconName
+
+
+@dataclass(frozen=True, slots=True)
+class SetVolume:
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class SetMute:
+    """Close or open the hard gate in front of the wake word."""
+
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShowState:
+    phase: Phase
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class ShowTranscript:
+    turn: Turn
+    text: str
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ShowReply:
+    """The reply of a finished turn: the whole text, and as much of it as was heard."""
+
+    turn: Turn
+    text: str
+    heard: str
+
+
+@dataclass(frozen=True, slots=True)
+class ShowEvent:
+    """A momentary fact for automations: `type` is the last level of the topic `event/<type>`."""
+
+    type: str
+    turn: Turn | None = None
+    data: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ShowHealth:
+    part: Part
+    status: Status
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class ShowSetting:
+    name: str
+    value: str | int | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The result of a request that carried an id."""
+
+    id: str
+    ok: bool
+    code: str = ""
+    message: str = ""
+    data: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TurnEnded:
+    """A turn is over; the receipt is made from it and from the events the driver saw."""
+
+    turn: Turn
+    outcome: Outcome
+    transcript: str
+    reply: str
+
+
+Command = (
+    StartListening
+    | StopListening
+    | AskLlm
+    | CancelLlm
+    | Speak
+    | Hush
+    | Earcon
+    | SetVolume
+    | SetMute
+    | ShowState
+    | ShowTranscript
+    | ShowReply
+    | ShowEvent
+    | ShowHealth
+    | ShowSetting
+    | Answer
+    | TurnEnded
+)
