@@ -1,0 +1,71 @@
+"""The typed configuration: TOML file < environment < command line, frozen, with units in the names.
+
+The file is `/etc/voice-agent/config.toml`, else `$XDG_CONFIG_HOME/voice-agent/config.toml`; environment variables are
+`VOICE_AGENT__SECTION__KEY` (`agent.config_file` reads both). Secrets never stand here: `api_key` and `password` name a
+credential (`agent.credentials`). The descriptions of the fields are the source of the example file and of the README's
+table.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from agent.config.answering import Conversation, Llm, LlmProfile, Persona, Tts
+from agent.config.hearing import AsrSection, EndpointSection, WakeSection, WakeWord
+from agent.config.house import Log, MqttSection, Privacy
+from agent.config.sound import Audio, Mic, Speaker
+from agent.config.values import Section
+
+__all__ = [
+    "AsrSection",
+    "Audio",
+    "Config",
+    "Conversation",
+    "EndpointSection",
+    "Llm",
+    "LlmProfile",
+    "Log",
+    "Mic",
+    "MqttSection",
+    "Persona",
+    "Privacy",
+    "Section",
+    "Speaker",
+    "Tts",
+    "WakeSection",
+    "WakeWord",
+]
+
+
+class Config(BaseSettings):
+    """The whole configuration. Build it with `agent.config_file.load`; a bare `Config()` holds the defaults."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid")
+
+    version: Literal[1] = Field(1, description="the format of this file")
+    audio: Audio = Audio()
+    wake: WakeSection = WakeSection()
+    endpoint: EndpointSection = EndpointSection()
+    asr: AsrSection = AsrSection()
+    llm: Llm = Llm()
+    tts: Tts = Tts()
+    persona: Persona = Persona()
+    conversation: Conversation = Conversation()
+    mqtt: MqttSection = MqttSection()
+    privacy: Privacy = Privacy()
+    log: Log = Log()
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Only what `config_file` hands over: the library's own sources ignore unknown variables."""
+        return (init_settings,)

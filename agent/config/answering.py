@@ -1,0 +1,84 @@
+"""The sections of answering: language models, voice, persona, conversation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from agent.config.values import Address, CredentialName, Milliseconds, Name, Seconds, Section
+
+
+class LlmProfile(Section):
+    """One language model that can be asked."""
+
+    kind: Literal["openai", "embedded"] = Field(
+        "openai", description="an OpenAI-compatible address, or the embedded small model"
+    )
+    base_url: Address | None = Field(None, description='"http://host:11434/v1"; unused where embedded')
+    model: Name | None = Field(None, description="as the server calls it; embedded: a name from `models list`")
+    api_key: CredentialName | None = Field(None, description="name of the credential, never the key itself")
+    system_prompt: str | None = Field(None, max_length=20_000, description="not set: the persona's prompt")
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = Field(None, description="not set: the server's")
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = Field(None, description="not set: the server's")
+    max_tokens: Annotated[int, Field(ge=1, le=8192)] = Field(256, description="length of a reply at most")
+    history_turns: Annotated[int, Field(ge=0, le=50)] = Field(6, description="past turns to send along")
+    connect_timeout_s: Seconds = Field(3.0, description="to connect")
+    first_token_timeout_s: Seconds = Field(8.0, description="to the first word")
+    cold_first_token_timeout_s: Seconds = Field(30.0, description="to the first word of the first request")
+    token_timeout_s: Seconds = Field(5.0, description="from word to word")
+    total_timeout_s: Seconds = Field(30.0, description="for the whole reply")
+
+    @model_validator(mode="after")
+    def _has_address(self) -> LlmProfile:
+        if self.kind == "openai" and not self.base_url:
+            raise ValueError('a profile of kind "openai" needs base_url, such as "http://localhost:11434/v1"')
+        return self
+
+
+class Llm(Section):
+    """The language models, in order of fall-back. Without any, only local commands are answered."""
+
+    use: tuple[str, ...] = Field((), description="names of profiles, the first that can answers; empty: none")
+    profiles: dict[str, LlmProfile] = Field({}, description="[llm.profiles.NAME], see below")
+
+    @model_validator(mode="after")
+    def _known(self) -> Llm:
+        for name in self.use:
+            if name not in self.profiles:
+                raise ValueError(f'use names "{name}", but there is no [llm.profiles.{name}]')
+        return self
+
+
+class Tts(Section):
+    """The voice."""
+
+    engine: Literal["auto", "piper", "espeak"] = Field(
+        "auto", description="auto: Piper if a voice of the language is installed, else espeak-ng"
+    )
+    voice: Name | None = Field(None, description="name or path; not set: what is installed for the language")
+    threads: Annotated[int, Field(ge=1, le=8)] = Field(2, description="of Piper")
+    rate: Annotated[float, Field(ge=0.5, le=2)] = Field(1.0, description="tempo; 1.2 speaks faster")
+    load: Literal["start", "first_use"] = Field("start", description="when to load the voice into memory")
+
+
+class Persona(Section):
+    """Who is speaking."""
+
+    name: Name = Field("Jarvis", description="what the agent calls itself")
+    language: Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")] = Field(
+        "en", description='"en", "de", "en-GB": for recognition, voice and local answers'
+    )
+    prompt: str = Field(
+        "You are a helpful voice assistant. Answer in one to three short spoken sentences, without lists or markdown.",
+        max_length=20_000,
+        description="system prompt",
+    )
+
+
+class Conversation(Section):
+    """What is remembered, in memory only."""
+
+    history_turns: Annotated[int, Field(ge=0, le=50)] = Field(6, description="past turns to remember")
+    history_s: Annotated[int, Field(ge=0, le=86_400)] = Field(300, description="forget the conversation after")
+    thinking_sound_ms: Milliseconds = Field(2000, description="a sound if the language model takes longer")

@@ -1,0 +1,52 @@
+"""The sections of hearing: the wake words, the end of an utterance, the recogniser."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from agent.config.values import Milliseconds, Name, Probability, Section
+
+
+class WakeWord(Section):
+    model: Name = Field(
+        description='a name from `voice-agent models list` ("hey_jarvis"), or the path of an .onnx (openWakeWord) or '
+        ".json (microWakeWord) file"
+    )
+    threshold: Probability | None = Field(None, description="not set: that of the section")
+
+
+class WakeSection(Section):
+    """The words that wake the agent."""
+
+    engine: Literal["openwakeword", "microwakeword"] = Field("openwakeword", description="the engine")
+    words: tuple[WakeWord, ...] = Field(
+        (WakeWord(model="hey_jarvis"),), min_length=1, max_length=8, description="the words: model and threshold"
+    )
+    threshold: Probability = Field(0.5, description="a higher one wakes less often")
+    patience_ms: Milliseconds = Field(0, description="how long the score has to stay above the threshold")
+    refractory_ms: Milliseconds = Field(1000, description="deaf for the word after it was heard")
+    gate: bool = Field(True, description="run the wake model only while there is voice")
+    extra_phases: Literal[1, 2, 4, 8] = Field(4, description="staggered scorings of one 80 ms hop while a score rises")
+
+
+class EndpointSection(Section):
+    """When the user has finished speaking."""
+
+    silence_ms: Annotated[int, Field(ge=100, le=5000)] = Field(600, description="silence that ends an utterance")
+    no_speech_ms: Annotated[int, Field(ge=500, le=30_000)] = Field(
+        4000, description="how long to wait for the first word"
+    )
+    max_utterance_ms: Annotated[int, Field(ge=1000, le=60_000)] = Field(15_000, description="then it is cut off")
+
+
+class AsrSection(Section):
+    """Speech recognition."""
+
+    engine: Literal["auto", "vosk", "moonshine"] = Field(
+        "auto", description="auto: Vosk if a model of the language is installed, else Moonshine (English)"
+    )
+    model: Name | None = Field(None, description="name or folder; not set: what is installed for the language")
+    grammar: tuple[Name, ...] = Field((), description="restrict Vosk to these phrases; empty: free dictation")
+    load: Literal["start", "first_use"] = Field("start", description="when to load the model into memory")

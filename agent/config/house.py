@@ -1,0 +1,56 @@
+"""The sections of what is around the agent: the broker, privacy, the journal."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator
+
+from agent.config.values import CredentialName, Name, Section
+
+
+class MqttSection(Section):
+    """The broker; voice works without one."""
+
+    enabled: bool = Field(True, description="connect at all")
+    host: Name = Field("localhost", description="the broker")
+    port: Annotated[int, Field(ge=1, le=65_535)] = Field(1883, description="8883 is usual with TLS")
+    device: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")] | None = Field(
+        None, description="this device in topics; not set: the host name"
+    )
+    base: Annotated[str, Field(pattern=r"^[^#+\x00]{1,100}$")] = Field(
+        "voice-agent", description="topics begin with base/device"
+    )
+    username: Name | None = Field(None, description="not set: anonymous")
+    password: CredentialName | None = Field(None, description="name of the credential, never the password itself")
+    tls: bool = Field(False, description="encrypt, and check the broker's certificate")
+    ca_file: Name | None = Field(None, description="certificate authority; not set: the system's")
+    keepalive_s: Annotated[int, Field(ge=5, le=600)] = Field(
+        15, description="a lost broker is noticed within twice that"
+    )
+
+
+class Privacy(Section):
+    """What leaves the memory of the device."""
+
+    publish_transcript: bool = Field(True, description="transcripts and replies go to your broker")
+    keep_receipts: bool = Field(True, description="write turns.jsonl into the state folder")
+
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+class Log(Section):
+    """What goes to the journal; at INFO never what was said."""
+
+    level: LogLevel = Field("INFO", description="of everything")
+    rooms: dict[str, LogLevel] = Field({}, description='level by room, such as {hearing = "DEBUG"}')
+
+    @field_validator("rooms")
+    @classmethod
+    def _rooms(cls, rooms: dict[str, LogLevel]) -> dict[str, LogLevel]:
+        known = {"audio", "hearing", "dialogue", "thinking", "speaking", "mqtt", "daemon"}
+        for room in rooms:
+            if room not in known:
+                raise ValueError(f'no room "{room}"; there are {", ".join(sorted(known))}')
+        return rooms
