@@ -9,29 +9,50 @@ from pathlib import Path
 from pydantic import BaseModel
 
 from agent import config_file
-from agent.cli import output, toml
+from agent.cli import migrate, output, toml
 from agent.config import Config, LlmProfile
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "action", nargs="?", choices=["show", "migrate", "document"], default="show", help="show: print"
+        "action",
+        nargs="?",
+        choices=["show", "migrate", "document"],
+        default="show",
+        help="show: print; migrate: print it in the newest format",
     )
     parser.add_argument("--config", type=Path, metavar="FILE")
     parser.add_argument("--json", action="store_true")
+    parser.add_argument("--write", action="store_true", help="migrate: write the file (the old one stays as .bak)")
     parser.add_argument("--example", "--defaults", action="store_true", help="print a commented example instead")
 
 
 def run(args: argparse.Namespace) -> int:
     match args.action:
         case "migrate":
-            config_file.load(args.config)
-            output.note("the configuration is of version 1, the newest: nothing to do")
+            _migrate(args.config, args.write)
         case _ if args.example:
             print(example(), end="")
         case _:
             _show(config_file.load(args.config), args.json)
     return 0
+
+
+def _migrate(path: Path | None, write: bool) -> None:
+    """What would be written goes to stdout, what was changed to stderr."""
+    file = path or next((each for each in config_file.default_paths() if each.exists()), None)
+    if file is None:
+        output.note("there is no configuration file: nothing to do")
+        return
+    migrated = migrate.migrate(file)
+    for change in migrated.changes:
+        output.note(f"{file}: {change}")
+    if not migrated.changes:
+        output.note(f"{file} is of version {migrate.NEWEST}, the newest: nothing to do")
+    if not write:
+        print(migrated.text, end="")
+    elif migrated.changes:
+        output.note(f"written; the old one is {migrate.replace(file, migrated.text)}")
 
 
 def _show(config: Config, as_json: bool) -> None:
