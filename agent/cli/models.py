@@ -1,4 +1,4 @@
-"""`voice-agent models list|install|verify`: the only place from which models are downloaded."""
+"""`voice-agent models list|install|collect|verify`: the only place from which models are downloaded."""
 
 from __future__ import annotations
 
@@ -18,8 +18,13 @@ def configure(parser: argparse.ArgumentParser) -> None:
     install = actions.add_parser("install", help="download, verify and unpack models")
     install.add_argument("names", nargs="+", metavar="NAME")
     install.add_argument("--from", dest="source", type=Path, metavar="FILE", help="take the file (or folder) instead")
+    install.add_argument("--mirror", default="", metavar="URL", help="take the files of `collect` from this address")
     install.add_argument("--yes", action="store_true", help="accept models whose checksum is not known for sure")
     install.add_argument("--force", action="store_true", help="install again")
+    collect = actions.add_parser("collect", help="download the files that --from and --mirror can be given")
+    collect.add_argument("names", nargs="+", metavar="NAME")
+    collect.add_argument("--to", dest="folder", type=Path, required=True, metavar="FOLDER")
+    collect.add_argument("--yes", action="store_true", help="accept models whose checksum is not known for sure")
     verify = actions.add_parser("verify", help="compare installed models with their checksums")
     verify.add_argument("names", nargs="*", metavar="NAME")
     for action in (listing, verify):
@@ -32,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
             return _list(args.json)
         case "install":
             return _install([_known(name) for name in args.names], args)
+        case "collect":
+            return _collect([_known(name) for name in args.names], args)
         case _:
             return _verify([_known(name) for name in args.names], args.json)
 
@@ -92,6 +99,8 @@ def _install(wanted: list[Model], args: argparse.Namespace) -> int:
 
     if args.source and len(wanted) > 1:
         raise UsageError("--from installs one model at a time")
+    if args.source and args.mirror:
+        raise UsageError("--from or --mirror, not both")
     if args.source and not args.source.exists():
         raise UsageError(f"there is no {args.source}")
     for model in wanted:
@@ -103,8 +112,22 @@ def _install(wanted: list[Model], args: argparse.Namespace) -> int:
             continue
         _accept(model, args.yes)
         with output.bar(model.name) as progress:
-            path = Installer(progress, args.source).install(model)
+            path = Installer(progress, args.source, mirror=args.mirror).install(model)
         output.note(f"{model.name} installed: {path} ({model.licence})")
+    return 0
+
+
+def _collect(wanted: list[Model], args: argparse.Namespace) -> int:
+    from agent.cli.install import Installer
+
+    for model in wanted:
+        if model.bundled:
+            _bundled(model)
+            continue
+        _accept(model, args.yes)
+        with output.bar(model.name) as progress:
+            files = Installer(progress).collect(model, args.folder)
+        output.note(f"{model.name}: {', '.join(str(file) for file in files)}")
     return 0
 
 
