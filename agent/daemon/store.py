@@ -1,4 +1,4 @@
-"""What outlives the process: the receipts of turns and the settings that were changed by voice or MQTT.
+"""What outlives the process: receipts of turns, settings that were changed by voice or MQTT, counts of wake scores.
 
 The state folder is `$STATE_DIRECTORY` (systemd), else `$XDG_STATE_HOME/voice-agent`. Writing happens on a thread of its
 own: an SD card may stall for seconds, and neither sound nor dialogue may wait for it. A full or read-only disk is the
@@ -23,6 +23,7 @@ from agent.events import Event, Health
 
 QUEUE = 256
 MAX_RECEIPTS_BYTES = 4 << 20
+SETTINGS, WAKE_SCORES = "settings.json", "wake_scores.json"
 
 log = logging.getLogger(__name__)
 
@@ -53,17 +54,25 @@ def lock(folder: Path) -> IO[str]:
 
 def read_settings(folder: Path) -> dict[str, Any]:
     """Settings as they were last changed; {} where there are none or the file is damaged (it is moved aside)."""
-    path = folder / "settings.json"
+    return _read(folder / SETTINGS)
+
+
+def read_wake_scores(folder: Path) -> dict[str, Any]:
+    """What `Store.wake_scores` last wrote (`agent.hearing.scores` understands it); {} as for settings."""
+    return _read(folder / WAKE_SCORES)
+
+
+def _read(path: Path) -> dict[str, Any]:
     try:
-        settings = json.loads(path.read_text(encoding="utf-8"))
+        document = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return {}
     except (OSError, ValueError) as error:
-        log.warning("settings cannot be read, starting with the configuration's: %s", error)
+        log.warning("%s cannot be read and begins anew: %s", path, error)
         with contextlib.suppress(OSError):
             path.rename(path.with_suffix(".corrupt"))
         return {}
-    return settings if isinstance(settings, dict) else {}
+    return document if isinstance(document, dict) else {}
 
 
 class Store:
@@ -96,6 +105,10 @@ class Store:
     def setting(self, name: str, value: str | int | bool) -> None:
         self._put(lambda: self._save(name, value))
 
+    def wake_scores(self, document: Mapping[str, Any]) -> None:
+        """Replace the recorded wake scores; the document must not change any more."""
+        self._put(lambda: self._replace(WAKE_SCORES, document))
+
     def _put(self, job: Callable[[], None] | None) -> None:
         try:
             self._queue.put_nowait(job)
@@ -125,9 +138,12 @@ class Store:
 
     def _save(self, name: str, value: str | int | bool) -> None:
         self._settings[name] = value
-        part = self._folder / "settings.json.part"
+        self._replace(SETTINGS, self._settings)
+
+    def _replace(self, name: str, document: Mapping[str, Any]) -> None:
+        part = self._folder / f"{name}.part"
         with part.open("w", encoding="utf-8") as file:
-            json.dump(self._settings, file)
+            json.dump(document, file)
             file.flush()
             os.fsync(file.fileno())
-        part.replace(self._folder / "settings.json")
+        part.replace(self._folder / name)

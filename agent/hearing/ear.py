@@ -29,6 +29,7 @@ from agent.hearing import wakewords
 from agent.hearing.asr import Asr
 from agent.hearing.listening import Listening
 from agent.hearing.preroll import Preroll, periods
+from agent.hearing.scores import Ledger
 from agent.hearing.spotter import Spotter
 from agent.hearing.wake import Detection, WakeEngine
 from agent.hearing.words import wake_name
@@ -76,7 +77,9 @@ class Ear:
         emit: Callable[[Event], None],
         clock: Clock,
         on_fatal: Callable[[str], None],
+        ledger: Ledger | None = None,
     ) -> None:
+        """`ledger`: where wake scores are recorded; it belongs to the ear from now on."""
         self._config = config
         self._source = source
         self._asr = asr
@@ -84,6 +87,7 @@ class Ear:
         self._clock = clock
         self._on_fatal = on_fatal
         self._commands: queue.Queue[EarCommand] = queue.Queue(COMMANDS)
+        self._ledger = ledger
         self._preroll = Preroll()
         self._spotter: Spotter | None = None
         self._listening: Listening | None = None
@@ -100,7 +104,10 @@ class Ear:
         """Load the wake words and start the thread. Raises `agent.hearing.wake.WakeModelError`."""
         self._emit(Health(self._clock(), "wake", "loading"))
         engine: WakeEngine = wakewords.load(self._config)
-        self._spotter = Spotter(engine, self._config.wake, self._preroll)
+        if self._ledger:
+            self._ledger.begin(engine.thresholds)
+        watch = self._ledger.scored if self._ledger else None
+        self._spotter = Spotter(engine, self._config.wake, self._preroll, watch)
         self._emit(Health(self._clock(), "wake", "ok"))
         self._progress = self._clock().mono
         self._thread = threading.Thread(target=self._run, name="ear", daemon=True)
@@ -111,6 +118,8 @@ class Ear:
         self._stopping.set()
         if self._thread:
             self._thread.join()
+            if self._ledger:
+                self._ledger.save()
 
     # From any thread.
 
@@ -212,6 +221,8 @@ class Ear:
             spotter.reset()
         self._preroll.append(block)
         voice, detections = spotter.feed(block)
+        if self._ledger:
+            self._ledger.heard(len(block.pcm), block.position + len(block.pcm))
         if self._listening:
             self._listening.hear(block, periods(voice))
             self._close_if_over()

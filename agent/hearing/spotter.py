@@ -6,22 +6,30 @@ sounds of the word, and a past that belongs to another minute spoils the score m
 
 from __future__ import annotations
 
-from agent.audio.pcm import RATE_HZ, Block
+from collections.abc import Callable
+
+from agent.audio.pcm import RATE_HZ, Block, Samples
 from agent.config import WakeSection
 from agent.hearing.gate import REPLAY_MS, Voice, VoiceGate
 from agent.hearing.preroll import Preroll
-from agent.hearing.wake import Detection, WakeDetector, WakeEngine
+from agent.hearing.wake import Detection, Score, WakeDetector, WakeEngine
+
+Watch = Callable[[list[Score], list[Detection]], None]
 
 
 class Spotter:
-    """Used by one thread. `preroll` is the owner's: it has the block already when `feed` is called."""
+    """Used by one thread. `preroll` is the owner's: it has the block already when `feed` is called.
 
-    def __init__(self, engine: WakeEngine, config: WakeSection, preroll: Preroll) -> None:
+    `watch` is told all scores, and what they amounted to.
+    """
+
+    def __init__(self, engine: WakeEngine, config: WakeSection, preroll: Preroll, watch: Watch | None = None) -> None:
         self._engine = engine
         self._gate = VoiceGate()
         self._gated = config.gate
         self._detector = WakeDetector(engine.thresholds, config.patience_ms, config.refractory_ms)
         self._preroll = preroll
+        self._watch = watch
         self._running = False
 
     @property
@@ -41,10 +49,17 @@ class Spotter:
             self._running = False
             return voice, []
         if self._running:
-            return voice, self._detector.feed(self._engine.feed(block.pcm, block.position))
+            return voice, self._spot(block.pcm, block.position)
         self._running = True
         self._engine.reset()
         self._detector.reset()
         end = block.position + len(block.pcm)
         pcm, start = self._preroll.since(end - REPLAY_MS * RATE_HZ // 1000)
-        return voice, self._detector.feed(self._engine.feed(pcm, start))
+        return voice, self._spot(pcm, start)
+
+    def _spot(self, pcm: Samples, position: int) -> list[Detection]:
+        scores = self._engine.feed(pcm, position)
+        detections = self._detector.feed(scores)
+        if self._watch:
+            self._watch(scores, detections)
+        return detections
