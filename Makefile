@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench nightly docs lock clean
+.PHONY: help setup demo test check bench nightly test-deploy test-arm64 test-alsa bundle install wheel docs lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -21,9 +21,13 @@ DEBIAN += $(shell $(PYTHON) -c 'import os, sysconfig as s; os.stat(s.get_path("i
 ROOM := pulseaudio pulseaudio-utils mosquitto mosquitto-clients sox flite festival festvox-kallpc16k festvox-kdlpc16k \
   festvox-us-slt-hts pocketsphinx-testdata
 MODELS := en_US-joe-medium smollm2-135m vosk-small-ko
+# Other systems: containers, emulated arm64, a virtual machine.
+SYSTEMS := mmdebstrap systemd-container qemu-user-static binfmt-support arch-test
+GUEST := $(SYSTEMS) qemu-system-x86 e2fsprogs
+DEPLOY := .cache/deploy
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
 
 setup: $(VENV)/.models ## Debian packages, .venv with voice-agent in it, the models of the demo
 
@@ -33,8 +37,17 @@ demo: setup ## the whole job on this machine, without a sound card (ARGS="--json
 test: setup ## all tests (ARGS="tests/cli" for some)
 	$(BIN)/python -m pytest $(ARGS)
 
-nightly: setup ## all tests, with a million random events for the dialogue
+nightly: setup test-deploy test-arm64 test-alsa ## all tests, with a million random events for the dialogue
 	VOICE_AGENT_RANDOM_EVENTS=1000000 $(BIN)/python -m pytest --timeout 1800 $(ARGS)
+
+test-deploy: setup $(VENV)/.systems $(DEPLOY)/.ready ## service and playbook on booted Debian 12 and 13 (root)
+	PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH $(BIN)/python -m pytest -m deploy tests/deploy_systems $(ARGS)
+
+test-arm64: setup $(VENV)/.systems ## the locked set on emulated arm64 systems (root)
+	$(BIN)/python -m pytest -m arm64 tests/arm64 $(ARGS)
+
+test-alsa: setup $(VENV)/.guest ## sound devices of a real kernel, in a virtual machine (root)
+	$(BIN)/python -m pytest -m alsa tests/alsa_guest $(ARGS)
 
 check: $(VENV)/.python ## style, types, and who may import whom
 	$(BIN)/ruff format --check .
@@ -67,18 +80,35 @@ $(VENV)/.python: requirements-build.txt requirements-dev.txt pyproject.toml $(VE
 	@touch $@
 
 $(VENV)/.debian: Makefile
-	@missing=$$(for name in $(DEBIAN) $(ROOM); do \
-	    dpkg-query -W -f='$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || echo $$name; done); \
-	  if [ -n "$$missing" ]; then \
-	    command -v apt-get >/dev/null || { echo "please install: $$missing"; exit 1; }; \
-	    root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
-	    echo "installing Debian packages:" $$missing; \
-	    $$root apt-get update -q && \
-	    $$root env DEBIAN_FRONTEND=noninteractive \
-	      apt-get install -q -y --no-install-recommends --no-remove $$missing || \
-	      { echo "make setup ROOM= leaves out what only demo, test and bench need"; exit 1; }; \
-	  fi
+	@$(call install,$(DEBIAN) $(ROOM)) || { echo "make setup ROOM= leaves out what only demo, test and bench need"; exit 1; }
 	@mkdir -p $(VENV) && touch $@
+
+$(VENV)/.systems: Makefile
+	@$(call install,$(SYSTEMS))
+	@touch $@
+
+$(VENV)/.guest: Makefile
+	@$(call install,$(GUEST))
+	@touch $@
+
+# Ansible in an environment of its own: the devices never need it.
+$(DEPLOY)/.ready: requirements-deploy.txt
+	@test -x $(DEPLOY)/bin/python || $(PYTHON) -m venv $(DEPLOY)
+	$(DEPLOY)/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-deploy.txt
+	@touch $@
+
+# $(call install,PACKAGES): those that are missing, and nothing is thrown out for them.
+define install
+missing=$$(for name in $(1); do \
+    dpkg-query -W -f='$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || echo $$name; done); \
+  if [ -n "$$missing" ]; then \
+    command -v apt-get >/dev/null || { echo "please install: $$missing"; exit 1; }; \
+    root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
+    echo "installing Debian packages:" $$missing; \
+    $$root apt-get update -q && \
+    $$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends --no-remove $$missing; \
+  fi
+endef
 
 # Only for maintainers: pins with hashes, without an index's address. uv comes into a scratch environment.
 UV_COMPILE = .cache/uv/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
