@@ -1,0 +1,32 @@
+"""What a host needs to boot a Debian system, and the error of one that cannot."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from agent.lab.processes import PackagesMissing, require
+
+PROGRAMS = {
+    "systemd-nspawn": "systemd-container",
+    "mmdebstrap": "mmdebstrap",
+    "nsenter": "util-linux",
+    "unshare": "util-linux",
+    "setpriv": "util-linux",
+}
+
+
+class Unsupported(RuntimeError):
+    """This host cannot do it; the text says why and, where there is one, what helps."""
+
+
+def require_host() -> None:
+    """Raises Unsupported."""
+    if os.geteuid() != 0:
+        raise Unsupported("systems are booted as root only")
+    try:
+        require(PROGRAMS)
+    except PackagesMissing as missing:
+        raise Unsupported(str(missing)) from None
+    if "overlay" not in Path("/proc/filesystems").read_text():
+        raise Unsupported("the kernel has no overlay file system; run: modprobe overlay")
