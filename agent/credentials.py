@@ -1,6 +1,7 @@
 """Secrets: read by name from where the system keeps them, never from the configuration or the environment.
 
-In this order: `$CREDENTIALS_DIRECTORY/NAME` (systemd's LoadCredential), `/etc/voice-agent/credentials/NAME`,
+In this order: `$CREDENTIALS_DIRECTORY/NAME` (systemd's LoadCredential), `$CREDENTIALS_DIRECTORY/credential_NAME` (what
+systemd makes of a file in a folder that the unit loads as `credential`), `/etc/voice-agent/credentials/NAME`,
 `$XDG_CONFIG_HOME/voice-agent/credentials/NAME`. Outside of systemd's folder a file must belong to us or to root and be
 closed to group and others (0600), else it is refused.
 """
@@ -12,6 +13,8 @@ import re
 import stat
 from collections.abc import Iterator
 from pathlib import Path
+
+from agent.config import Config
 
 MAX_BYTES = 16_384
 SYSTEM_FOLDER = Path("/etc/voice-agent/credentials")
@@ -41,16 +44,27 @@ class Secret:
         raise TypeError("a secret is not to be pickled")
 
 
+def named_by(config: Config) -> dict[str, str]:
+    """Key in the configuration -> name of the credential, for all that it names."""
+    named = {f"llm.profiles.{name}.api_key": profile.api_key for name, profile in config.llm.profiles.items()}
+    if config.mqtt.enabled:
+        named["mqtt.password"] = config.mqtt.password
+    return {key: name for key, name in named.items() if name is not None}
+
+
 def read(name: str) -> Secret:
     """The credential called `name`, without a trailing line break. Raises CredentialError."""
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise CredentialError("a credential is named by letters, digits, dots, hyphens; is this the secret itself?")
-    for folder, trusted in _folders():
-        path = folder / name
+    for path, trusted in _places(name):
         try:
             descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except (FileNotFoundError, NotADirectoryError):
             continue
+        except PermissionError as error:
+            # Root's file, put there after systemd has handed over the others.
+            late = "; systemd hands it over at the next restart" if "CREDENTIALS_DIRECTORY" in os.environ else ""
+            raise CredentialError(f"credential {path} cannot be opened: {error.strerror}{late}") from error
         except OSError as error:
             raise CredentialError(f"credential {path} cannot be opened: {error.strerror}") from error
         try:
@@ -67,12 +81,13 @@ def user_folder() -> Path:
     return Path(base) / "voice-agent/credentials"
 
 
-def _folders() -> Iterator[tuple[Path, bool]]:
-    """(folder, whether systemd vouches for owner and mode)."""
+def _places(name: str) -> Iterator[tuple[Path, bool]]:
+    """(file, whether systemd vouches for owner and mode)."""
     if given := os.environ.get("CREDENTIALS_DIRECTORY"):
-        yield Path(given), True
-    yield SYSTEM_FOLDER, False
-    yield user_folder(), False
+        yield Path(given) / name, True
+        yield Path(given) / f"credential_{name}", True
+    yield SYSTEM_FOLDER / name, False
+    yield user_folder() / name, False
 
 
 def _checked(path: Path, descriptor: int, trusted: bool) -> Secret:

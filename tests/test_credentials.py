@@ -49,6 +49,12 @@ def test_systemd_comes_first_and_vouches_for_the_mode(
     assert credentials.read("llm-key").reveal() == SECRET
 
 
+def test_a_file_of_a_folder_that_systemd_loads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path, "credential_llm-key", SECRET.encode(), 0o440)
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    assert credentials.read("llm-key").reveal() == SECRET
+
+
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o620, 0o666])
 def test_open_to_others(folder: Path, mode: int) -> None:
     path = put(folder, "llm-key", SECRET.encode(), mode)
