@@ -155,7 +155,7 @@ class Machine:
         input: str | None = None,
         env: Mapping[str, str] | None = None,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a command in there as root. Raises CommandFailed where `check` and it fails; subprocess.TimeoutExpired."""
+        """Run a command in there as root. Raises CommandFailed (only with `check`), subprocess.TimeoutExpired."""
         bounded = self.enter(["timeout", "--signal=KILL", f"{timeout}s", *argv], env)
         given = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
         done: subprocess.CompletedProcess[str] = subprocess.run(

@@ -39,10 +39,14 @@ def pip_settings() -> dict[str, str]:
 
 
 def pip_folders(settings: dict[str, str]) -> list[Path]:
-    """The host's folders that pip looks into."""
-    words = " ".join(settings.get(key, "") for key in ("index-url", "extra-index-url", "find-links")).split()
-    folders = [Path(word.removeprefix("file://")) for word in words if word.startswith(("/", "file://"))]
-    return [folder for folder in folders if folder.is_dir()]
+    """The host's folders that pip looks into; of an index its parent, since the files may lie beside it."""
+    found = []
+    for key in ("index-url", "extra-index-url", "find-links"):
+        for word in settings.get(key, "").split():
+            folder = Path(word.removeprefix("file://"))
+            if folder.is_absolute() and folder.is_dir():
+                found.append(folder if key == "find-links" else folder.parent)
+    return found
 
 
 def nspawn_options() -> list[str]:
