@@ -45,6 +45,11 @@ def log_odds(score: float) -> float:
     return math.log(inside / (1 - inside))
 
 
+def odds_score(odds: float) -> float:
+    """The inverse of `log_odds`."""
+    return 1 / (1 + math.exp(-odds))
+
+
 BOTTOM = log_odds(FLOOR)
 
 
@@ -56,7 +61,7 @@ def bin_of(score: float) -> int:
 
 def edge(index: int) -> float:
     """The least score of a bin."""
-    return 1 / (1 + math.exp(-(BOTTOM + index * WIDTH)))
+    return odds_score(BOTTOM + index * WIDTH)
 
 
 @dataclass(slots=True)
@@ -91,7 +96,7 @@ def _histogram(entry: Mapping[str, Any]) -> Histogram | None:
     try:
         threshold, heard_s = float(entry["threshold"]), float(entry["heard_s"])
         passed, woke = ([float(count) for count in entry[name]] for name in ("passed", "woke"))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):
         return None
     sound = all(math.isfinite(number) and number >= 0 for number in (threshold, heard_s, *passed, *woke))
     if not sound or max(len(passed), len(woke)) > BINS:
