@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agent.audio.pcm import RATE_HZ, Block, Samples
+from agent.audio.pcm import PERIOD, RATE_HZ, Block, Samples
 from agent.config import WakeSection
 from agent.hearing.gate import REPLAY_MS, Voice, VoiceGate
 from agent.hearing.preroll import Preroll
 from agent.hearing.wake import Detection, Score, WakeDetector, WakeEngine
+
+USUAL = 8 * PERIOD  # samples that the microphone hands over at a time in silence
 
 Watch = Callable[[list[Score], list[Detection]], None]
 
@@ -53,8 +55,9 @@ class Spotter:
         self._running = True
         self._engine.reset()
         self._detector.reset()
-        end = block.position + len(block.pcm)
-        pcm, start = self._preroll.since(end - REPLAY_MS * RATE_HZ // 1000)
+        # After a stall a block may be so long that the word is all within it: the gate opened early in it, then.
+        opened = block.position + min(len(block.pcm), USUAL)
+        pcm, start = self._preroll.since(opened - REPLAY_MS * RATE_HZ // 1000)
         return voice, self._spot(pcm, start)
 
     def _spot(self, pcm: Samples, position: int) -> list[Detection]:
