@@ -50,7 +50,7 @@ class Attempts:
         self._recent: deque[bool] = deque(maxlen=WINDOW)
         self._since: int | None = None  # position at which the attempt began
         self._voice_at = 0  # position of the last cluster of voice
-        self._peak = 0.0
+        self._scores: deque[Score] = deque()  # since the last attempt
         self.score = 0.0  # the newest, for a meter
         self.too_long = False  # the last stretch of speech was dropped for that
 
@@ -77,10 +77,9 @@ class Attempts:
         return self._follow(voice, whole.pcm)
 
     def _scored(self, scores: list[Score], _: list[Detection]) -> None:
-        ours = [score.value for score in scores if score.word == self._word]
-        if ours:
-            self.score = ours[-1]
-            self._peak = max(self._peak, *ours)
+        self._scores += [score for score in scores if score.word == self._word]
+        if self._scores:
+            self.score = self._scores[-1].value
 
     def _follow(self, voice: Voice, pcm: Samples) -> list[Attempt]:
         attempts = []
@@ -91,24 +90,29 @@ class Attempts:
             if sum(self._recent) >= CLUSTER:
                 self._voice_at = position
                 if self._since is None:
-                    self._begin(position - WINDOW * PERIOD)
+                    self._since = position - WINDOW * PERIOD
             if self._since is not None and position - self._voice_at >= OVER_MS * RATE_HZ // 1000:
                 attempts += self._end(self._since, position)
         return attempts
 
-    def _begin(self, position: int) -> None:
-        self._since = position
-        self._peak = self.score
-
     def _end(self, since: int, position: int) -> list[Attempt]:
         meter, self._meter = self._meter, LevelMeter()
         self._since = None
+        peak = self._peak(since, position)
         length_ms = (self._voice_at - since) * 1000 // RATE_HZ
         self.too_long = length_ms > LONGEST_MS
         if self.too_long or meter.speech_s * 1000 < LEAST_MS:
             return []
         pcm, _ = self._preroll.since(since - REPLAY_MS * RATE_HZ // 1000)
-        return [Attempt(self._peak, meter.levels(), pcm[: position - since + REPLAY_MS * RATE_HZ // 1000])]
+        return [Attempt(peak, meter.levels(), pcm[: position - since + REPLAY_MS * RATE_HZ // 1000])]
+
+    def _peak(self, since: int, until: int) -> float:
+        """The highest score of a stretch; scores up to its end are forgotten."""
+        peak = 0.0
+        while self._scores and self._scores[0].position <= until:
+            score = self._scores.popleft()
+            peak = max(peak, score.value if score.position > since else 0.0)
+        return peak
 
 
 def peak_with(attempt: Attempt, gain_db: float, engine: WakeEngine, word: str) -> float:
