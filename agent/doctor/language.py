@@ -1,0 +1,151 @@
+"""The language models: is each there, does it take the key, does it know the model, how soon does it begin to answer?
+
+One word is asked of each, through the same code as in a turn; what a server says is told without the key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from difflib import get_close_matches
+
+import httpcore
+
+from agent import clock
+from agent.config import Config, LlmProfile
+from agent.doctor.context import Context
+from agent.doctor.finding import Finding, Severity
+from agent.thinking.embedded import Embedded
+from agent.thinking.endpoint import Endpoint
+from agent.thinking.failure import Failure
+from agent.thinking.location import Remote
+from agent.thinking.request import beginning
+from agent.thinking.wire import Refused, open_pool
+
+QUESTION = [{"role": "user", "content": "Hi"}]
+SLOW_S = 3.0
+LOAD_S = 120.0
+LIST_S, LIST_BYTES = 5.0, 262_144
+REMEDIES = {
+    "unreachable": "does the server run, and is base_url right? curl {base_url}/models",
+    "auth": "put a valid key into the credential that api_key names",
+    "rate_limited": "wait, or see the account's limits",
+    "timeout": "a smaller model, or raise first_token_timeout_s; the server's log tells what it does",
+    "bad_reply": "is base_url that of an OpenAI-compatible interface? it usually ends in /v1",
+    "cut_off": "the server's log tells why it broke off",
+    "server_error": "the server's log tells why; is the name in model right?",
+}
+
+
+def examine(context: Context) -> Iterator[Finding]:
+    llm = context.config.llm
+    if not llm.profiles:
+        yield Finding("language", "info", "profiles", "none: only local commands are answered")
+        return
+    for name, profile in llm.profiles.items():
+        if name not in llm.use:
+            yield Finding("language", "info", name, "not in llm.use, so it is never asked")
+            continue
+        context.say(f"asking {name}" + (" (its model is loaded first)" if profile.kind == "embedded" else ""))
+        yield asyncio.run(_asked(name, profile, context.config))
+
+
+async def _asked(name: str, profile: LlmProfile, config: Config) -> Finding:
+    brief = profile.model_copy(update={"max_tokens": 1})
+    began = time.monotonic()
+    said: list[float] = []
+    try:
+        async with _endpoint(name, brief, config) as endpoint:
+            await endpoint.reach()
+            reached_s = time.monotonic() - began
+            began = time.monotonic()
+            await endpoint.ask(QUESTION, lambda text: said.append(time.monotonic() - began))
+    except Failure as failure:
+        if not (failure.code == "bad_reply" and "(length)" in failure.detail):
+            return await _failed(name, profile, failure)
+        said.append(time.monotonic() - began)  # its one token was a thought, or a space
+    return _answered(name, profile, reached_s, said[0])
+
+
+def _answered(name: str, profile: LlmProfile, reached_s: float, first_s: float) -> Finding:
+    figures: dict[str, object] = {
+        "kind": profile.kind,
+        "model": profile.model,
+        "reach_ms": round(reached_s * 1000),
+        "first_token_ms": round(first_s * 1000),
+    }
+    model = f" of {profile.model}" if profile.model else ""
+    shown = f"first word{model} after {first_s:.2f} s"
+    if first_s > min(SLOW_S, profile.first_token_timeout_s):
+        remedy = "a smaller or nearer model; silence for so long feels broken"
+        return Finding("language", "warning", name, f"{shown}: slow", remedy, figures)
+    return Finding("language", "ok", name, shown, "", figures)
+
+
+@asynccontextmanager
+async def _endpoint(name: str, profile: LlmProfile, config: Config) -> AsyncIterator[Endpoint]:
+    """As the thinker makes it; an embedded model is loaded before it is timed."""
+    embedded: Embedded | None = None
+    if profile.kind == "embedded":
+        embedded = Embedded(profile, config.persona.language, lambda loading, trouble: None, lambda reason: None)
+    endpoint = Endpoint(name, profile, embedded or Remote(profile), clock.now)
+    try:
+        if embedded:
+            await _loaded(embedded)
+        yield endpoint
+    finally:
+        await endpoint.close()
+        if embedded:
+            embedded.stop()
+
+
+async def _loaded(embedded: Embedded) -> None:
+    try:
+        await asyncio.wait_for(embedded.locate(), LOAD_S)
+    except TimeoutError:
+        raise Failure("timeout", f"the model was not loaded within {LOAD_S:g} s") from None
+
+
+async def _failed(name: str, profile: LlmProfile, failure: Failure) -> Finding:
+    last = profile.base_url or ""
+    remedy = REMEDIES.get(failure.code, "voice-agent doctor --only language").format(base_url=last.rstrip("/"))
+    if "models install" in failure.detail or "pip install" in failure.detail:
+        remedy = failure.detail.partition("; ")[2]
+    elif failure.code == "server_error" and profile.kind == "openai":
+        remedy = _suggestion(profile, await _known(profile)) or remedy
+    severity: Severity = "failure"
+    figures: dict[str, object] = {"kind": profile.kind, "model": profile.model, "code": failure.code}
+    return Finding("language", severity, name, failure.detail, remedy, figures)
+
+
+def _suggestion(profile: LlmProfile, known: list[str]) -> str:
+    """Which model may be meant, where the server does not know the configured one."""
+    wanted = profile.model or ""
+    if not known or wanted in known:
+        return ""
+    near = get_close_matches(wanted, known, 1, 0.4)
+    if near:
+        return f'the server knows no model "{wanted}"; did you mean "{near[0]}"?'
+    return f"the server knows: {', '.join(known[:6])}{' …' if len(known) > 6 else ''}"
+
+
+async def _known(profile: LlmProfile) -> list[str]:
+    """The models that the server lists; [] where it does not."""
+    try:
+        location = Remote(profile).locate()
+        async with asyncio.timeout(LIST_S):
+            where = await location
+            headers = [("Authorization", f"Bearer {where.key.reveal()}")] if where.key else []
+            async with (
+                open_pool(where.address, where.key is not None) as pool,
+                pool.stream("GET", where.address.url("/models"), headers=headers) as response,
+            ):
+                body = json.loads(await beginning(response, LIST_BYTES))
+        return sorted(str(each["id"])[:80] for each in body["data"])
+    except (Failure, Refused, httpcore.NetworkError, httpcore.ProtocolError, httpcore.TimeoutException, TimeoutError):
+        return []
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return []
