@@ -129,8 +129,11 @@ class ShowHealth:
 
 @dataclass(frozen=True, slots=True)
 class ShowSetting:
+    """The value of a setting as it is now; `keep`: somebody set it, and it outlives a restart."""
+
     name: str
     value: str | int | bool
+    keep: bool = True
 
 
 @dataclass(frozen=True, slots=True)

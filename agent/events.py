@@ -21,6 +21,7 @@ Part = Literal["mic", "speaker", "wake", "asr", "llm", "tts", "mqtt", "disk"]
 Status = Literal["ok", "loading", "degraded", "failed"]
 Phase = Literal["idle", "listening", "thinking", "speaking"]
 Cause = Literal["silence", "no_speech", "too_long"]
+PanelAction = Literal["listen", "stop", "mute"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,6 +236,26 @@ class Requested:
 
 
 @dataclass(frozen=True, slots=True)
+class Pressed:
+    """The button was pressed, and `action` is what that means: "listen" also ends what goes on, "mute" toggles."""
+
+    at: Instant
+    action: PanelAction
+
+
+@dataclass(frozen=True, slots=True)
+class MuteSwitched:
+    """The mute switch on the device is on (the microphone is off), or is not.
+
+    With a `fault` its level cannot be told, and it counts as on; the text is for people.
+    """
+
+    at: Instant
+    on: bool
+    fault: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class DeadlinePassed:
     """The driver's clock reached `deadline(state)`."""
 
@@ -258,5 +279,7 @@ Event = (
     | SpeechFailed
     | Health
     | Requested
+    | Pressed
+    | MuteSwitched
     | DeadlinePassed
 )

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from agent.config.answering import Conversation, Llm, LlmProfile, Persona, Tts
 from agent.config.hearing import AsrSection, EndpointSection, WakeSection, WakeWord
 from agent.config.house import Log, MqttSection, Privacy
+from agent.config.panel import Panel
 from agent.config.sound import Audio, Mic, Speaker
 from agent.config.values import Section
 
@@ -30,6 +31,7 @@ __all__ = [
     "Log",
     "Mic",
     "MqttSection",
+    "Panel",
     "Persona",
     "Privacy",
     "Section",
@@ -55,6 +57,7 @@ class Config(BaseSettings):
     persona: Persona = Persona()
     conversation: Conversation = Conversation()
     mqtt: MqttSection = MqttSection()
+    panel: Panel = Panel()
     privacy: Privacy = Privacy()
     log: Log = Log()
 

@@ -49,7 +49,7 @@ class Log(Section):
     @field_validator("rooms")
     @classmethod
     def _rooms(cls, rooms: dict[str, LogLevel]) -> dict[str, LogLevel]:
-        known = {"audio", "hearing", "dialogue", "thinking", "speaking", "mqtt", "daemon"}
+        known = {"audio", "hearing", "dialogue", "thinking", "speaking", "mqtt", "panel", "daemon"}
         for room in rooms:
             if room not in known:
                 raise ValueError(f'no room "{room}"; there are {", ".join(sorted(known))}')

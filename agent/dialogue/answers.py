@@ -32,7 +32,7 @@ def answer(state: State, now: float, wall: datetime, intent: Intent) -> Step:
             spoken, speaking = speak(changed, now, phrase(language, "volume", percent=changed.volume))
             return spoken, (*commands, *speaking)
         case "mute":
-            muted, commands = set_mute(state, on=True)
+            muted, commands = set_mute(state, on=True, source="voice")
             spoken, speaking = speak(muted, now, phrase(language, "muted"))
             return spoken, (*commands, *speaking)
         case unknown:

@@ -7,13 +7,13 @@ from typing import assert_never
 
 from agent.commands import Answer, Command, Earcon, ShowTranscript
 from agent.dialogue.replies import begin, leave, speak
-from agent.dialogue.settings import set_mute, set_volume
+from agent.dialogue.settings import MuteSource, locked, set_mute, set_volume
 from agent.dialogue.state import Idle, PendingSay, State, Step
 from agent.dialogue.turn import ask, listen
 from agent.events import AskRequest, ListenRequest, MuteRequest, Requested, SayRequest, StopRequest, VolumeRequest
 
 
-def requested(state: State, event: Requested) -> Step:
+def requested(state: State, event: Requested, source: MuteSource = "command") -> Step:
     """Do what was asked for; `say` waits for the turn that is going on, everything else acts at once."""
     now = event.at.mono
     match event.request:
@@ -31,7 +31,7 @@ def requested(state: State, event: Requested) -> Step:
             asked, asking = ask(begun, now, event.at.wall, text, intent)
             return asked, (*leaving, ShowTranscript(begun.turn, text, final=True), *asking)
         case MuteRequest(on=on):
-            return _mute(state, now, on, event.id)
+            return _mute(state, now, on, event.id, source)
         case VolumeRequest(percent=percent):
             changed, commands = set_volume(state, percent)
             return changed, (*commands, *_done(event.id))
@@ -48,6 +48,8 @@ def say_next(state: State, now: float) -> Step:
 
 
 def _listen(state: State, now: float, request: str | None) -> Step:
+    if state.switched_off:
+        return state, _refused(request, "hardware_mute", locked(state))
     if state.muted:
         return state, _refused(request, "muted", 'the microphone is off; send {"on": false} to cmd/mute first')
     mic = state.health.get("mic")
@@ -64,8 +66,10 @@ def _say(state: State, now: float, text: str, request: str | None) -> Step:
     return say_next(replace(state, pending=(*state.pending, PendingSay(text, request))), now)
 
 
-def _mute(state: State, now: float, on: bool, request: str | None) -> Step:
-    muted, commands = set_mute(state, on)
+def _mute(state: State, now: float, on: bool, request: str | None, source: MuteSource) -> Step:
+    if state.switched_off and not on:
+        return state, _refused(request, "hardware_mute", locked(state))
+    muted, commands = set_mute(state, on, source)
     left, leaving = leave(muted, now) if on else (muted, ())
     sound: tuple[Command, ...] = (Earcon(left.turn, "muted"),) if on and not state.muted else ()
     return left, (*leaving, *commands, *sound, *_done(request))

@@ -126,6 +126,11 @@ class PartHealth:
 
 @dataclass(frozen=True, slots=True)
 class State:
+    """`muted` is what somebody asked for, `switched_off` what the switch on the device says; neither changes the other.
+
+    `switch_fault`: why the switch counts as on although nobody can tell.
+    """
+
     rules: Rules = Rules()
     activity: Activity = Idle()
     talk: Talk = Talk()
@@ -135,6 +140,8 @@ class State:
     last_reply: str = ""
     volume: int = 70
     muted: bool = False
+    switched_off: bool = False
+    switch_fault: str = ""
     health: Mapping[Part, PartHealth] = field(default_factory=dict)
 
     @property
@@ -144,6 +151,11 @@ class State:
     @property
     def phase(self) -> Phase:
         return PHASE[type(self.activity)]
+
+    @property
+    def mic_off(self) -> bool:
+        """The gate in front of the wake word is closed, for whichever reason."""
+        return self.muted or self.switched_off
 
 
 Step = tuple[State, tuple[Command, ...]]

@@ -11,6 +11,7 @@ from typing import assert_never
 from agent.commands import ShowState
 from agent.dialogue.deadlines import deadline, passed
 from agent.dialogue.health import health
+from agent.dialogue.panel import mute_switched, pressed
 from agent.dialogue.replies import close
 from agent.dialogue.requests import requested, say_next
 from agent.dialogue.state import State, Step
@@ -25,7 +26,9 @@ from agent.events import (
     Final,
     Health,
     LlmFailed,
+    MuteSwitched,
     Partial,
+    Pressed,
     ReplyDelta,
     ReplyDone,
     Requested,
@@ -60,6 +63,10 @@ def _react(state: State, event: Event) -> Step:
             return requested(state, event)
         case Health():
             return health(state, event)
+        case Pressed():
+            return pressed(state, event)
+        case MuteSwitched():
+            return mute_switched(state, event)
         case DeadlinePassed():
             return passed(state, event.at.mono)
         case SpeechDone(turn=turn) if state.closing is not None and turn == state.closing.talk.turn:

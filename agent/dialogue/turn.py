@@ -29,7 +29,7 @@ from agent.events import (
 def woken(state: State, event: Wake) -> Step:
     """A wake word begins a new turn, whatever goes on; one that is too old is ignored."""
     now = event.at.mono
-    if state.muted or now - event.audio_at > state.rules.stale_wake:
+    if state.mic_off or now - event.audio_at > state.rules.stale_wake:
         return state, ()
     left, leaving = leave(state, now)
     listening, commands = listen(left, now, since=event.audio_at, chime_at=event.audio_at + state.rules.chime_after)
