@@ -173,8 +173,6 @@ def table(findings: Sequence[Finding]) -> Table:
         text = Text(finding.detail, style="" if calm else colour)
         if finding.remedy:
             text.append(f"\n→ {finding.remedy}", style="dim" if calm else "default")
-        if finding.part != part and part:
-            grid.add_section()
         grid.add_row(Text(mark, style=colour), "" if finding.part == part else finding.part, Text(finding.title), text)
         part = finding.part
     return grid
@@ -191,7 +189,7 @@ def verdict(findings: Sequence[Finding]) -> str:
         return f"{shown}: look at {', '.join(where)} first."
     if warnings:
         return f"It works, with {shown}."
-    return f"All is well: {_counted(counts['ok'], 'finding')} fine."
+    return f"All is well, {_counted(counts['ok'], 'check')} passed." if counts["ok"] else "Nothing has failed."
 
 
 def _counted(count: int, what: str) -> str:

@@ -17,6 +17,8 @@ def load(path: Path | None) -> tuple[Config, list[Finding]]:
     except ConfigError as error:
         remedy = "correct it; voice-agent config --example shows every key"
         return Config(), [_problem(problem.where, problem.key, problem.message, remedy) for problem in error.problems]
+    except PermissionError as error:  # of the folder: not even its existence can be told
+        return Config(), [_problem(str(error.filename), "", f"cannot be read: {error.strerror}", "")]
     file = path or next((each for each in config_file.default_paths() if each.exists()), None)
     shown = str(file) if file else "no file: the defaults"
     return config, [Finding("config", "ok", "configuration", shown, "", {"file": str(file) if file else None})]

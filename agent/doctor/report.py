@@ -1,7 +1,7 @@
 """The running service's own report: `health.json` in its runtime folder, written by the daemon.
 
-It is believed where the process that wrote it lives and the report is not old; everything in it is checked, since a
-file of another version, or half of one, must not bring the doctor down.
+It is written where something changes, so an old one is as good as a new one while the process that wrote it lives.
+Everything in it is checked, since a file of another version, or half of one, must not bring the doctor down.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from agent.doctor.finding import Finding
 
 NAME = "health.json"
 MAX_BYTES = 65_536
-OLD_S = 120.0
 POLL_S = 0.2
 HEARING = ("mic", "wake")
+OURS = ("voice-agent", "agent.cli")  # what stands in the command line of the service
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +33,10 @@ class PartState:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """`alive`: the process that wrote it is still there; `age_s`: how old it is."""
+    """`alive`: the process that wrote it is still there; `age_s`: since when nothing has changed.
+
+    `mic`, `speaker`: what the devices give, "" before they were opened.
+    """
 
     path: Path
     alive: bool
@@ -150,17 +153,16 @@ def _parsed(path: Path, body: Any) -> Report:
 
 
 def _text(value: object) -> str:
-    """Printable and short, whatever it was."""
+    """Whatever it was, printable and short."""
     return "".join(c if c.isprintable() else " " for c in str(value if value is not None else ""))[:300]
 
 
 def _lives(pid: int) -> bool:
-    if pid <= 0:
-        return False
+    """Whether that process is there, and still ours: numbers are given again."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().decode(errors="replace")
     except PermissionError:
-        return True  # somebody else's, but there
-    return True
+        return True
+    except OSError:
+        return False
+    return any(name in words for name in OURS)

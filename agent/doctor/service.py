@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from agent.doctor import report
 from agent.doctor.context import Context, printed
 from agent.doctor.finding import Finding, Severity
-from agent.doctor.report import OLD_S, Report, Unreadable
+from agent.doctor.report import Report, Unreadable
 
 UNIT = "voice-agent.service"
 ASKED = "LoadState,ActiveState,SubState,NRestarts,Result,ExecMainStatus,MainPID,UnitFileState"
@@ -78,9 +78,6 @@ def of_report(found: Report | Unreadable | None) -> Iterator[Finding]:
         case Report(alive=False):
             shown = f"is left over from process {found.pid}, which has ended"
             yield Finding("service", "info", "own report", f"{found.path} {shown}")
-        case Report() if found.age_s > OLD_S:
-            shown = f"process {found.pid} lives, but wrote its last report {found.age_s:.0f} s ago"
-            yield Finding("service", "failure", "own report", shown, "sudo systemctl restart voice-agent")
         case Report():
             yield from _of_living(found)
 
@@ -94,6 +91,8 @@ def _of_living(found: Report) -> Iterator[Finding]:
         reason = f": {state.reason}" if state.reason else ""
         remedy = f"voice-agent doctor --only {_part(part)}; {JOURNAL}" if severity in ("warning", "failure") else ""
         since = f" (since {state.since})" if severity != "ok" and state.since else ""
+        gives = {"mic": found.mic, "speaker": found.speaker}.get(part, "")
+        reason = reason or (f", {gives}" if gives else "")
         status = {"status": state.status, "since": state.since}
         yield Finding("service", severity, f"its {part}", f"{state.status}{reason}{since}", remedy, status)
     yield from _counted(found)

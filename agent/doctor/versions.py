@@ -1,4 +1,7 @@
-"""What runs here: program, Python, kernel, ALSA, distribution, and every package that the program asks for."""
+"""What runs here: program, Python, kernel, ALSA, distribution, and every package that the program asks for.
+
+People are shown the packages that make sound or sense of it; the figures hold all.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from agent.doctor.context import Context
 from agent.doctor.finding import Finding
 
 PROGRAM = "voice-agent"
-OLDEST = (3, 11)
+TOLD = ("pyalsaaudio", "onnxruntime", "openwakeword", "vosk", "moonshine-voice", "piper-tts", "paho-mqtt", "xllamacpp")
 
 
 def examine(context: Context) -> Iterator[Finding]:
@@ -52,8 +55,9 @@ def _packages() -> Iterator[Finding]:
     if missing:
         remedy = f"pip install {' '.join(missing)}"
         yield Finding("versions", "failure", "packages", f"missing: {', '.join(missing)}", remedy)
-    shown = ", ".join(f"{name} {number}" for name, number in there.items())
-    yield Finding("versions", "info", "packages", shown, figures={"packages": there})
+    shown = ", ".join(f"{name} {there[name]}" for name in TOLD if name in there)
+    more = f"; --json has all {len(there)}"
+    yield Finding("versions", "info", "packages", f"{shown}{more}", figures={"packages": there})
 
 
 def _wanted() -> tuple[list[str], list[str]]:

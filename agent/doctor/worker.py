@@ -4,7 +4,7 @@ In:  a line of JSON {config, sound}, then the name of one check a line; the end 
 Out: lines of JSON: {"say": text}, {"finding": {…}}, and {"done": name} at the end of a check.
 
 A check that crashes takes this process with it, and what it wrote to stderr tells why; one that hangs (opening a sound
-device can hold the interpreter for ever) is killed from outside. Nothing has to be caught here.
+device can hold the interpreter for ever) is killed from outside. So only what the system refuses is caught here.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any, TextIO
 
 from agent.config import Config
 from agent.doctor.context import Context
+from agent.doctor.finding import Finding
 
 
 def main() -> None:
@@ -30,9 +31,20 @@ def main() -> None:
     context = Context(Config(**told["config"]), told["sound"], say)
     for line in sys.stdin:
         name = line.strip()
-        for finding in importlib.import_module(f"agent.doctor.{name}").examine(context):
-            _tell(answers, {"finding": finding.as_json()})
+        try:
+            for finding in importlib.import_module(f"agent.doctor.{name}").examine(context):
+                _tell(answers, {"finding": finding.as_json()})
+        except OSError as error:
+            _tell(answers, {"finding": _refused(name, error).as_json()})
         _tell(answers, {"done": name})
+
+
+def _refused(part: str, error: OSError) -> Finding:
+    """Somebody without rights may ask, too."""
+    shown = f"{error.filename or 'the system'}: {error.strerror or error}"
+    if isinstance(error, PermissionError):
+        return Finding(part, "warning", "no access", shown, f"sudo voice-agent doctor --only {part}")
+    return Finding(part, "failure", "broke off", shown, "dmesg tells what the kernel thinks of it")
 
 
 def _say(answers: TextIO, text: str) -> None:
