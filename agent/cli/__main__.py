@@ -14,11 +14,13 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 COMMANDS = {
+    "setup": "the first run: fit the agent to its room, its people and its house",
     "run": "run the agent",
     "demo": "see the whole job done on this machine, without a sound card",
     "check": "check the configuration and its models, and name every error at once",
     "config": "print the effective configuration, or an example",
     "devices": "list microphones and speakers",
+    "panel": "try the lights, the button and the mute switch",
     "doctor": "examine this device, and say what is wrong and what to do",
     "say": "speak a text",
     "listen": "print what the recogniser hears",

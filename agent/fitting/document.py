@@ -24,11 +24,13 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import AoT, Array
 
 from agent import config_file
+from agent.config import Config
 
 Key = tuple[str, ...]
 Changes = Mapping[Key, Any]
 
 BEGINNING = "# Configuration of voice-agent. `voice-agent config --example` shows every key.\n\nversion = 1\n"
+NOTHING = Path("/dev/null")  # a configuration file without a key
 MODE = 0o644  # secrets are in credentials, never here
 
 
@@ -55,6 +57,11 @@ def check_writable(path: Path) -> None:
 def read(path: Path) -> str:
     """The text of the file, or the beginning of a new one."""
     return path.read_text(encoding="utf-8-sig") if path.exists() else BEGINNING
+
+
+def load(path: Path) -> Config:
+    """The configuration in the file, or of none. Raises ConfigError."""
+    return config_file.load(path if path.exists() else NOTHING)
 
 
 def changed(text: str, changes: Changes) -> str:

@@ -1,0 +1,161 @@
+"""Fifth and sixth step: the language model and the broker, each tried out for real before it is believed."""
+
+from __future__ import annotations
+
+import re
+import socket
+from collections.abc import Callable, Iterator
+
+from agent.config import Config
+from agent.config_file import ConfigError
+from agent.credentials import CredentialError
+from agent.doctor import broker, language
+from agent.doctor.context import Context
+from agent.doctor.finding import Finding
+from agent.fitting import screen
+from agent.fitting.asking import Asker
+from agent.fitting.draft import Draft
+from agent.mqtt.topics import slug
+
+PROFILE = "home"
+KEY, PASSWORD = "llm-key", "mqtt-password"
+OLLAMA = "http://localhost:11434/v1"
+KINDS = (
+    ("none", "only the time, timers, volume and the like are answered"),
+    ("server", "Ollama, llama.cpp, OpenAI …: any OpenAI-compatible address"),
+    ("embedded", "a very small model on this device, offline; it is not clever"),
+)
+
+
+def choose_language_model(draft: Draft, asker: Asker) -> None:
+    """Raises Trouble."""
+    while True:
+        if not asker.person or _asked_language_model(draft, asker):
+            if not draft.config.llm.use:
+                asker.console.print(screen.good("language model: none"))
+                return
+            if _works(lambda: language.examine(_context(_only_first(draft))), draft, asker, "llm") != "change":
+                return
+        else:
+            draft.set("llm.use", [])
+            return
+
+
+def _asked_language_model(draft: Draft, asker: Asker) -> bool:
+    """Whether there is to be one."""
+    llm = draft.config.llm
+    name = llm.use[0] if llm.use else next(iter(llm.profiles), PROFILE)
+    profile = llm.profiles.get(name)
+    now = 0 if not llm.use or profile is None else 2 if profile.kind == "embedded" else 1
+    kind = KINDS[asker.choose("Which language model?", KINDS, now)][0]
+    if kind == "none":
+        return False
+    key = f"llm.profiles.{name}"
+    if kind == "embedded":
+        draft.set(f"{key}.kind", "embedded")
+    else:
+        url = profile.base_url if profile and profile.base_url else OLLAMA
+        draft.set(f"{key}.base_url", asker.text("Address", url, _address))
+        draft.set(f"{key}.kind", "openai")
+        _asked_key(draft, asker, key)
+        model = asker.text("Model, as the server calls it", (profile.model if profile else None) or "")
+        draft.set(f"{key}.model", model or None)
+    draft.set("llm.use", [name, *(other for other in llm.use if other != name)])
+    return True
+
+
+def _asked_key(draft: Draft, asker: Asker, key: str) -> None:
+    name = _named(draft, key, "api_key")
+    stays = f"Enter keeps the one in credential {name}" if name else "Enter: none"
+    if secret := asker.secret(f"Key ({stays}; it is not shown)"):
+        draft.keep_secret(name or KEY, secret)
+        draft.set(f"{key}.api_key", name or KEY)
+
+
+def _named(draft: Draft, section: str, field: str) -> str | None:
+    """The name of a credential in the configuration so far."""
+    value: object = draft.config.model_dump(mode="json")
+    for part in (*section.split("."), field):
+        value = value.get(part) if isinstance(value, dict) else None
+    return value if isinstance(value, str) else None
+
+
+def _address(url: str) -> str:
+    fits = re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", url)
+    return "" if fits else f'an address such as "{OLLAMA}", without user, password or query'
+
+
+def _only_first(draft: Draft) -> Config:
+    return draft.trial({"llm.use": list(draft.config.llm.use[:1])})
+
+
+def choose_broker(draft: Draft, asker: Asker) -> None:
+    """Raises Trouble."""
+    while True:
+        wanted = draft.config.mqtt.enabled and not (draft.new and asker.person)
+        if asker.person:
+            draft.set("mqtt.enabled", asker.yes("Connect to an MQTT broker, such as Home Assistant's?", wanted))
+        if not draft.config.mqtt.enabled:
+            asker.console.print(screen.good("broker: none"))
+            return
+        _asked_broker(draft, asker)
+        if _works(lambda: broker.examine(_context(draft.config)), draft, asker, "mqtt") != "change":
+            return
+
+
+def _asked_broker(draft: Draft, asker: Asker) -> None:
+    mqtt = draft.config.mqtt
+    draft.set("mqtt.host", asker.text("Host name or address", mqtt.host, _host))
+    draft.set("mqtt.port", int(asker.text("Port", str(mqtt.port), _port)))
+    if asker.person:
+        draft.set("mqtt.tls", asker.yes("Encrypted (TLS)?", mqtt.tls or draft.config.mqtt.port == 8883))
+    user = asker.text('User ("-": nobody)' if mqtt.username else "User (Enter: nobody)", mqtt.username or "")
+    draft.set("mqtt.username", user if user not in ("", "-") else None)
+    if draft.config.mqtt.username is None:
+        return
+    stays = f"Enter keeps the one in credential {mqtt.password}" if mqtt.password else "Enter: none"
+    if secret := asker.secret(f"Password ({stays}; it is not shown)"):
+        draft.keep_secret(mqtt.password or PASSWORD, secret)
+        draft.set("mqtt.password", mqtt.password or PASSWORD)
+
+
+def _host(text: str) -> str:
+    return "" if re.fullmatch(r"[^\s:/@]{1,253}|[0-9A-Fa-f:]+", text) else "only a host name or an address"
+
+
+def _port(text: str) -> str:
+    return "" if text.isdecimal() and 1 <= int(text) <= 65_535 else "a number from 1 to 65535; usual are 1883 and 8883"
+
+
+def name_device(draft: Draft, asker: Asker) -> None:
+    device = draft.config.mqtt.device or slug(socket.gethostname())
+    chosen = asker.text("Name of this device", device, _device)
+    if chosen != slug(socket.gethostname()) or draft.config.mqtt.device:
+        draft.set("mqtt.device", chosen)
+
+
+def _device(text: str) -> str:
+    return "" if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", text) else "letters, digits, hyphens and underscores"
+
+
+def _works(findings: Callable[[], Iterator[Finding]], draft: Draft, asker: Asker, part: str) -> str:
+    """Try it out, again and again if wanted: "good", or what the person wants to do about it."""
+    while True:
+        try:
+            with asker.console.status(" trying it out"):
+                found = list(findings())
+        except (ConfigError, CredentialError) as error:
+            found = [Finding(part, "failure", part, str(error))]
+        failed = next((each for each in found if each.severity == "failure"), None)
+        for each in found:
+            if each.severity != "failure":
+                asker.console.print(screen.good(f"{each.title}: {each.detail}"))
+        if failed is None:
+            return "good"
+        way = asker.way_on(failed.detail, failed.remedy)
+        if way != "again":
+            return way
+
+
+def _context(config: Config) -> Context:
+    return Context(config, False, lambda text: None)
