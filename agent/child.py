@@ -33,6 +33,7 @@ __all__ = ["Child", "ChildSpec", "ChildState", "Parent"]
 log = logging.getLogger(__name__)
 
 DEATHS, DEATHS_WITHIN_S = 3, 60.0
+MEMORY = " (not by us; if nobody else did, memory ran out: `journalctl -k -g oom` tells)"
 PAUSE_S = 0.5  # before the second start within DEATHS_WITHIN_S
 WRITE_BYTES = 65_536
 
@@ -215,7 +216,7 @@ class Child:
         self._tell("starting", "")
 
     def _lost(self, selector: selectors.BaseSelector, state: Literal["died", "hung"], reason: str) -> None:
-        log.warning("%s %s: %s", self._spec.name, state, reason)
+        log.warning("%s %s: %s%s", self._spec.name, state, reason, MEMORY if "SIGKILL" in reason else "")
         self._bury(selector)
         now = time.monotonic()
         recent = [at for at in self._deaths if now - at < DEATHS_WITHIN_S]

@@ -46,9 +46,8 @@ class Secret:
 
 def named_by(config: Config) -> dict[str, str]:
     """Key in the configuration -> name of the credential, for all that it names."""
-    named = {f"llm.profiles.{name}.api_key": profile.api_key for name, profile in config.llm.profiles.items()}
-    if config.mqtt.enabled:
-        named["mqtt.password"] = config.mqtt.password
+    named = {"mqtt.password": config.mqtt.password if config.mqtt.enabled else None}
+    named |= {f"llm.profiles.{name}.api_key": profile.api_key for name, profile in config.llm.profiles.items()}
     return {key: name for key, name in named.items() if name is not None}
 
 

@@ -18,7 +18,7 @@ from typing import Any
 
 from agent.audio.convert import SECOND_NS, Converter, Stream
 from agent.audio.pcm import RATE_HZ, Block
-from agent.audio.soundness import Level, Meter, PartHealth
+from agent.audio.soundness import Level, Meter, PartHealth, Xruns
 from agent.child import Child, ChildSpec, ChildState
 from agent.clock import Clock
 from agent.config import Mic
@@ -58,12 +58,13 @@ class Capture:
         spec = ChildSpec("mic", "agent.audio.mic", (json.dumps(settings),), hang_is_death=False)
         self._child = Child(spec, self._on_record, self._on_state, on_fatal)
         self._drain = 1
-        self._arrived = threading.Condition()  # guards the five below
+        self._arrived = threading.Condition()  # guards the six below
         self._queue: deque[tuple[Stream, Record]] = deque()
         self._queued_s = 0.0
         self._stream: Stream | None = None
         self._over = False
         self._counters = Counters()
+        self._xruns = Xruns()
         self._converter: tuple[Stream, Converter] | None = None  # these two are the reader's alone
         self._end: Block | None = None
 
@@ -112,6 +113,12 @@ class Capture:
     def level(self) -> Level:
         return self._meter.level()
 
+    def description(self) -> str:
+        """Device, rate, format and channels as they are in use; "" before the device was opened."""
+        with self._arrived:
+            stream = self._stream
+        return f"{self._config.device} {stream.rate_hz} {stream.sample} {stream.channels}" if stream else ""
+
     def counters(self) -> Counters:
         with self._arrived:
             return dataclasses.replace(self._counters)
@@ -136,7 +143,9 @@ class Capture:
 
     def _judge(self) -> None:
         if self._health.status in ("ok", "degraded"):
-            complaint = self._meter.complaint()
+            with self._arrived:
+                overruns = self._xruns.complaint(time.monotonic())
+            complaint = self._meter.complaint() or overruns
             self._health.set("degraded" if complaint else "ok", complaint)
 
     def _credit(self, stream: Stream, record: Record) -> None:
@@ -183,10 +192,14 @@ class Capture:
                 log.warning("mic: %d frames lost (%s)", message["frames"], message["reason"])
                 with self._arrived:
                     self._counters.lost += _periods(message["frames"], self._stream)
-                    self._counters.xruns += message["reason"] == "xrun"
+                    if message["reason"] == "xrun":
+                        self._counters.xruns += 1
+                        self._xruns.add(time.monotonic())
             case "stall" if message["for_s"] >= STALL_S:
                 self._health.set("failed", "mic.stall: the device is open, but no sound comes")
                 self._child.replace(f"no sound for {message['for_s']} s")
+            case "worn":
+                self._child.replace(f"{message['failures']} failed attempts to open the device have cost it memory")
             case "warning":
                 log.warning("mic: %s", message["text"])
             case _:

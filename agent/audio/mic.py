@@ -11,8 +11,8 @@ Rules:
   parent is told and decides; a missing device is no reason to die.
 
 Messages to the parent: ready · format {rate_hz channels sample period buffer} · device {ok reason} ·
-lost {reason: xrun|stale|missing, frames} · stall {for_s} · dropped {records} · warning {text}; AUDIO as the device
-gives it; END after a file with the audio's own clock. From the parent: drain {periods} · credit {until}.
+lost {reason: xrun|stale|missing, frames} · stall {for_s} · dropped {records} · worn {failures} · warning {text}; AUDIO
+as the device gives it; END after a file with the audio's own clock. From the parent: drain {periods} · credit {until}.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ POLL_S = 0.5
 MISSING_S = 0.03
 BACKOFF_S = (0.25, 0.5, 1.0)
 TOO_FAST_BACKOFF_S = 10.0
+WORN = 5000  # failures in a row; pyalsaaudio 0.11 loses 80 bytes with each
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,8 @@ def listen(settings: Settings, line: Line) -> None:
         last_reason = reason
         _pause(line, TOO_FAST_BACKOFF_S if "too fast" in reason else BACKOFF_S[min(failures, len(BACKOFF_S) - 1)])
         failures += 1
+        if failures % WORN == 0:
+            line.tell("worn", failures=failures)
 
 
 def _pause(line: Line, pause_s: float) -> None:

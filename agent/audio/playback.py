@@ -77,6 +77,7 @@ class Playback:
         self._replies: dict[Turn, Reply] = {}
         self._over = 0  # turns up to this one are dropped or have failed
         self._device_hz = 0  # 0 until the device was opened once
+        self._form = ""  # rate, format and channels of the device
         self._broken = False  # the child has no device
         self._percent = config.volume_percent
         self._duck_db = 0.0
@@ -93,6 +94,11 @@ class Playback:
     def pid(self) -> int | None:
         """Of the child."""
         return self._child.pid
+
+    def description(self) -> str:
+        """Device, rate, format and channels as they are in use; "" before the device was opened."""
+        with self._lock:
+            return f"{self._config.device} {self._form}" if self._form else ""
 
     def counters(self) -> Counters:
         with self._lock:
@@ -214,6 +220,7 @@ class Playback:
             case "format":
                 with self._lock:
                     self._device_hz = message["rate_hz"]
+                    self._form = f"{message['rate_hz']} {message['sample']} {message['channels']}"
             case "device":
                 self._health.set("ok" if message["ok"] else "failed", message["reason"])
                 with self._lock:

@@ -1,4 +1,5 @@
-"""Is the microphone's signal sound? Its level, zeros that no microphone gives, clipping; and the health of a part."""
+"""Is the microphone's signal sound? Its level, zeros that no microphone gives, clipping, a constant offset; how often
+sound was lost; and the health of a part."""
 
 from __future__ import annotations
 
@@ -15,9 +16,11 @@ from agent.clock import Clock
 from agent.events import Event, Health, Part, Status
 
 ZERO = 30 * RATE_HZ
-CLIP_WINDOW = 10 * RATE_HZ
+WINDOW = 10 * RATE_HZ
 SLICE = RATE_HZ // 10
 CLIP_SHARE = 0.01
+DC_SHARE = 0.05  # of full scale
+XRUNS, XRUNS_WITHIN_S = 10, 60.0
 SILENCE_DBFS = -120.0
 
 
@@ -39,7 +42,9 @@ class Meter:
         self._zeros = 0
         self._seen = 0
         self._clipped = 0
+        self._sum = 0
         self._clipping = False
+        self._offset = False
 
     def feed(self, pcm: Samples) -> None:
         """Looked at in slices of 0.1 s, so that neither short blocks cost much nor long ones make a long second."""
@@ -62,11 +67,13 @@ class Meter:
             self._second.popleft()
         self._zeros = 0 if peak else self._zeros + len(pcm)
         self._seen += len(pcm)
+        self._sum += int(pcm.sum(dtype=np.int64))
         if peak >= 32_767:
             self._clipped += int(np.count_nonzero((pcm == 32_767) | (pcm == -32_768)))
-        if self._seen >= CLIP_WINDOW:
+        if self._seen >= WINDOW:
             self._clipping = self._clipped > CLIP_SHARE * self._seen
-            self._seen = self._clipped = 0
+            self._offset = abs(self._sum) > DC_SHARE * 32_768 * self._seen
+            self._seen = self._clipped = self._sum = 0
 
     def level(self) -> Level:
         seconds = list(self._second)
@@ -82,7 +89,27 @@ class Meter:
             return "mic.zero: nothing but zeros for 30 s (a mute switch? the wrong channel?)"
         if self._clipping:
             return "mic.clip: too loud, over 1 % of the samples are clipped; lower the gain"
+        if self._offset:
+            return "mic.dc: the signal is off its zero line by over 5 % (a faulty or unpowered microphone?)"
         return ""
+
+
+class Xruns:
+    """Overruns of the last minute. Moments are monotonic seconds; used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._moments: deque[float] = deque()
+
+    def add(self, now: float) -> None:
+        self._moments.append(now)
+
+    def complaint(self, now: float) -> str:
+        """ "" or what is wrong, headed by its code."""
+        while self._moments and now - self._moments[0] > XRUNS_WITHIN_S:
+            self._moments.popleft()
+        if len(self._moments) <= XRUNS:
+            return ""
+        return f"mic.xrun: sound was lost {len(self._moments)} times within a minute; is the machine overloaded?"
 
 
 class PartHealth:

@@ -11,8 +11,8 @@ Rules:
 
 From the parent: AUDIO (mono int16 at the rate told by "format"; turn 0 is an earcon, mixed over the speech) · END ·
 drop (of the turns up to the record's) · duck {db ramp_ms} · volume {percent} · prepare.
-To the parent: ready · format {rate_hz} · device {ok reason} · audible (turn, mono_ns) · played (turn, position,
-mono_ns, delay) · drained (turn) · dropped (turn) · failed {reason} (turn) · underrun (turn) · warning {text}.
+To the parent: ready · format {rate_hz sample channels} · device {ok reason} · audible (turn, mono_ns) · played (turn,
+position, mono_ns, delay) · drained (turn) · dropped (turn) · failed {reason} (turn) · underrun (turn) · warning {text}.
 """
 
 from __future__ import annotations
@@ -118,7 +118,8 @@ class Speaker:
         self._queue.rate_hz = pcm.format.rate_hz
         if self._settings.mixer:
             self._set_volume(self._percent)
-        self._tell("format", rate_hz=pcm.format.rate_hz)
+        form = pcm.format
+        self._tell("format", rate_hz=form.rate_hz, sample=form.sample, channels=form.channels)
         self._tell("device", ok=True, reason="")
         self._failed = ""
         return 0.0

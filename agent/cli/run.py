@@ -5,8 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from agent import config_file
-from agent.cli import output
+from agent.daemon.signals import Signals
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -16,12 +15,24 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    config = config_file.load(args.config, overrides(args))
+    signals = Signals()
+    signals.take()
+    # From here on a stop is obeyed; all that takes time is imported after it.
+    from agent import config_file
+    from agent.cli import output
+    from agent.config import Config
+
+    file = args.config or next((path for path in config_file.default_paths() if path.exists()), None)
+
+    def load() -> Config:
+        return config_file.load(file, overrides(args))
+
+    config = load()
     for warning in config_file.warnings(config):
         output.note(f"warning: {warning}")
     from agent.daemon.daemon import main
 
-    return main(config)
+    return main(config, load, signals)
 
 
 def overrides(args: argparse.Namespace) -> dict[str, object]:

@@ -10,7 +10,7 @@ import logging
 import queue
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from agent.clock import Clock
 from agent.commands import Command
@@ -25,6 +25,13 @@ log = logging.getLogger(__name__)
 
 class InboxFull(RuntimeError):
     """Events come in faster than they are handled, for long: the process is sick and has to be restarted."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """What the owner does between two events."""
+
+    run: Callable[[], None]
 
 
 class Inbox:
@@ -44,7 +51,7 @@ class Inbox:
         self._act = act
         self._clock = clock
         # SimpleQueue: its put is reentrant, so that a signal handler may call it.
-        self._queue: queue.SimpleQueue[Event | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Event | _Job | None] = queue.SimpleQueue()
         self._turned_at = time.monotonic()
 
     @property
@@ -62,6 +69,14 @@ class Inbox:
             raise InboxFull(f"{LIMIT} events wait")
         self._queue.put(event)
 
+    def between(self, job: Callable[[], None]) -> None:
+        """Let the main loop call `job` between two events; never, where it stops before that. From any thread."""
+        self._queue.put(_Job(job))
+
+    def change(self, changed: Callable[[State], State]) -> None:
+        """Alter what no event alters: the rules of a new configuration. Only from within a job."""
+        self._state = changed(self._state)
+
     def stop(self) -> None:
         """Let `run` return. May be called by a signal handler."""
         self._queue.put(None)
@@ -75,14 +90,18 @@ class Inbox:
                 tick(self._state)
                 next_tick = now + tick_s
             try:
-                event = self._queue.get(timeout=self._patience(next_tick))
+                item = self._queue.get(timeout=self._patience(next_tick))
             except queue.Empty:
-                event = self._due()
-                if event is None:
+                item = self._due()
+                if item is None:
                     continue
-            if event is None:
-                return
-            self.handle(event)
+            match item:
+                case None:
+                    return
+                case _Job(run=job):
+                    job()
+                case event:
+                    self.handle(event)
 
     def finish(self) -> None:
         """After the mouth has stopped: the turn that was cut short ends with what was heard of it. None begins."""

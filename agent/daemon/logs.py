@@ -46,10 +46,8 @@ def attach(config: Log, sink: logging.Handler, secrets: Iterable[Secret] = ()) -
     """Send all logging to `sink`, from a thread of its own. Returns what ends it and restores the levels."""
     root = logging.getLogger()
     before = root.level
-    levels = {"agent": config.level, **{f"agent.{room}": level for room, level in config.rooms.items()}}
     root.setLevel(logging.WARNING)
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
+    _set_levels(config)
     postbox = Postbox(sink)
     postbox.addFilter(RepeatFilter(time.monotonic))
     postbox.mask(secrets)
@@ -59,19 +57,36 @@ def attach(config: Log, sink: logging.Handler, secrets: Iterable[Secret] = ()) -
         root.removeHandler(postbox)
         postbox.close()
         root.setLevel(before)
-        for name in levels:
-            logging.getLogger(name).setLevel(logging.NOTSET)
+        _unset_levels()
 
     return stop
 
 
+def renew(config: Config) -> None:
+    """Take over the levels of another configuration; its secrets are masked from now on, besides the known ones."""
+    _set_levels(config.log)
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, Postbox):
+            handler.mask(known_secrets(config))
+
+
+def _set_levels(config: Log) -> None:
+    """Of `agent` and its rooms; a room that the configuration does not name speaks as all do."""
+    _unset_levels()
+    for name, level in {"": config.level, **config.rooms}.items():
+        logging.getLogger(f"agent.{name}".rstrip(".")).setLevel(level)
+
+
+def _unset_levels() -> None:
+    for name, logger in list(logging.root.manager.loggerDict.items()):
+        if isinstance(logger, logging.Logger) and f"{name}.".startswith("agent."):
+            logger.setLevel(logging.NOTSET)
+
+
 def known_secrets(config: Config) -> tuple[Secret, ...]:
     """Every credential that the configuration names and that can be read now."""
-    names = [config.mqtt.password, *(profile.api_key for profile in config.llm.profiles.values())]
     found = []
-    for name in names:
-        if name is None:
-            continue
+    for name in credentials.named_by(config).values():
         try:
             found.append(credentials.read(name))
         except credentials.CredentialError:
@@ -121,8 +136,12 @@ class Postbox(QueueHandler):
         self._thread.start()
 
     def mask(self, secrets: Iterable[Secret]) -> None:
+        """Besides those that it masks already."""
         texts = (secret.reveal() for secret in secrets)
-        self._secrets = tuple(text for text in texts if len(text) >= MIN_SECRET)
+        self._secrets = (
+            *self._secrets,
+            *(text for text in texts if len(text) >= MIN_SECRET and text not in self._secrets),
+        )
 
     def prepare(self, record: logging.LogRecord) -> logging.LogRecord:
         """The record with its text complete (traceback too), short enough, and without secrets."""

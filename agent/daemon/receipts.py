@@ -38,10 +38,14 @@ class Receipts:
     """Watches what passes the inbox and writes the receipt of each turn that ends. Owned by the inbox's thread."""
 
     def __init__(self, engines: Mapping[str, str], keep_texts: bool) -> None:
-        self._engines = dict(engines)
-        self._keep_texts = keep_texts
+        self.renew(engines, keep_texts)
         self._open: dict[Turn, _Marks] = {}
         self._wake: Wake | None = None
+
+    def renew(self, engines: Mapping[str, str], keep_texts: bool) -> None:
+        """From now on other engines do the work, or texts are kept otherwise; open turns go on."""
+        self._engines = dict(engines)
+        self._keep_texts = keep_texts
 
     def see(self, event: Event) -> None:
         """Note the moment of an event, whether or not the dialogue will act on it."""

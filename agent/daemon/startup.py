@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
-from agent.commands import ShowSetting, ShowState
+from agent.commands import ShowHealth, ShowSetting, ShowState
 from agent.config import Config
+from agent.daemon.plan import rules_of
 from agent.daemon.store import read_settings
-from agent.dialogue.state import Rules, State
+from agent.dialogue.state import State
 from agent.engines import Engines
 from agent.hearing.words import wake_name
 
@@ -16,25 +18,31 @@ def first_state(config: Config, folder: Path) -> State:
     """Idle, with the volume and mute that were last set; a value that makes no sense is as good as none."""
     kept = read_settings(folder)
     volume = kept.get("volume")
-    rules = Rules(
-        language=config.persona.language,
-        listening_limit=(config.endpoint.max_utterance_ms + config.endpoint.no_speech_ms) / 1000 + 3.0,
-        thinking_sound_after=config.conversation.thinking_sound_ms / 1000,
-        history_turns=config.conversation.history_turns,
-        history_for=float(config.conversation.history_s),
-    )
     valid = isinstance(volume, int) and not isinstance(volume, bool) and 0 <= volume <= 100
     chosen = volume if valid else config.audio.speaker.volume_percent
-    return State(rules=rules, volume=int(chosen or 0), muted=kept.get("mute") is True)
+    return State(rules=rules_of(config), volume=int(chosen or 0), muted=kept.get("mute") is True)
+
+
+def renewed(state: State, old: Config, new: Config, volume_kept: bool) -> State:
+    """The same dialogue under another configuration. What somebody has set (`volume_kept`) stays."""
+    percent = new.audio.speaker.volume_percent
+    followed = percent != old.audio.speaker.volume_percent and not volume_kept
+    health = {part: each for part, each in state.health.items() if part != "mqtt" or new.mqtt.enabled}
+    return replace(state, rules=rules_of(new), health=health, volume=percent if followed else state.volume)
 
 
 def restored(state: State) -> tuple[ShowSetting | ShowState, ...]:
     """What the world is told from the start."""
     return (
-        ShowSetting("volume", state.volume),
-        ShowSetting("mute", state.muted),
+        ShowSetting("volume", state.volume, keep=False),
+        ShowSetting("mute", state.mic_off, keep=False),
         ShowState(state.phase, state.turn),
     )
+
+
+def health_of(state: State) -> tuple[ShowHealth, ...]:
+    """How the parts are, for somebody who has not been told."""
+    return tuple(ShowHealth(part, each.status, each.reason, each.since) for part, each in state.health.items())
 
 
 def engine_names(config: Config, chosen: Engines) -> dict[str, str]:

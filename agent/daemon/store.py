@@ -76,13 +76,13 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 class Store:
-    """The writing thread. `receipt` and `setting` only enqueue."""
+    """The writing thread. `receipt` and `setting` only enqueue. `keep_receipts` may be changed at any time."""
 
     def __init__(self, folder: Path, emit: Callable[[Event], None], clock: Clock, keep_receipts: bool) -> None:
         self._folder = folder
         self._emit = emit
         self._clock = clock
-        self._keep_receipts = keep_receipts
+        self.keep_receipts = keep_receipts
         self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(QUEUE)
         self._settings = read_settings(folder)
         self._healthy = True
@@ -98,12 +98,16 @@ class Store:
         self._thread.join(1.0)
 
     def receipt(self, receipt: Mapping[str, Any]) -> None:
-        if self._keep_receipts:
+        if self.keep_receipts:
             line = json.dumps(receipt, ensure_ascii=False) + "\n"
             self._put(lambda: self._append(line))
 
     def setting(self, name: str, value: str | int | bool) -> None:
         self._put(lambda: self._save(name, value))
+
+    def kept(self, name: str) -> bool:
+        """Whether somebody has ever changed this setting."""
+        return name in self._settings
 
     def wake_scores(self, document: Mapping[str, Any]) -> None:
         """Replace the recorded wake scores; the document must not change any more."""

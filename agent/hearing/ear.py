@@ -99,17 +99,23 @@ class Ear:
         self._thread: threading.Thread | None = None
         self._counters = Counters()
         self._progress = 0.0
+        self._turned_at = 0.0
 
-    def start(self) -> None:
-        """Load the wake words and start the thread. Raises `agent.hearing.wake.WakeModelError`."""
-        self._emit(Health(self._clock(), "wake", "loading"))
+    def load(self) -> None:
+        """Load the wake words, so that `start` need not. Raises `agent.hearing.wake.WakeModelError`."""
         engine: WakeEngine = wakewords.load(self._config)
         if self._ledger:
             self._ledger.begin(engine.thresholds)
         watch = self._ledger.scored if self._ledger else None
         self._spotter = Spotter(engine, self._config.wake, self._preroll, watch)
+
+    def start(self) -> None:
+        """Load the wake words, unless that is done, and start the thread. Raises as `load` does."""
+        self._emit(Health(self._clock(), "wake", "loading"))
+        if self._spotter is None:
+            self.load()
         self._emit(Health(self._clock(), "wake", "ok"))
-        self._progress = self._clock().mono
+        self._progress = self._turned_at = self._clock().mono
         self._thread = threading.Thread(target=self._run, name="ear", daemon=True)
         self._thread.start()
 
@@ -139,6 +145,10 @@ class Ear:
         """Monotonic seconds at which sound was last taken in (at first: of the start)."""
         return self._progress
 
+    def turned_at(self) -> float:
+        """Monotonic seconds at which the thread last came round, sound or not; some `READ_S` ago, or it hangs."""
+        return self._turned_at
+
     def counters(self) -> Counters:
         return self._counters
 
@@ -159,7 +169,7 @@ class Ear:
         self._obey(spotter)
         for block in blocks:
             self._take(spotter, block)
-        now = self._clock().mono
+        now = self._turned_at = self._clock().mono
         if blocks:
             self._progress = now
         self._asr.tick(now)

@@ -55,6 +55,12 @@ class Resident:
         assert self._process is not None
         return self._process.pid
 
+    def configure(self, changes: Mapping[str, Value]) -> None:
+        """Rewrite its configuration file with these changes; a SIGHUP makes them its own."""
+        assert self._folder is not None
+        self._settings |= changes
+        (self._folder / "config.toml").write_text(to_toml({"version": 1, **self._settings}))
+
     @property
     def log(self) -> str:
         """What it said on stderr so far."""
@@ -66,7 +72,7 @@ class Resident:
         """Launch it; `wait_online` tells when it is there."""
         self._folder = Path(tempfile.mkdtemp(prefix="resident-"))
         config = self._folder / "config.toml"
-        config.write_text(to_toml({"version": 1, **self._settings}))
+        self.configure({})
         env = {**self._env, "STATE_DIRECTORY": str(self._state or self._folder / "state"), "PYTHONUNBUFFERED": "1"}
         command = [sys.executable, "-m", "agent.cli", "run", "--config", str(config)]
         self.started_at = time.monotonic()

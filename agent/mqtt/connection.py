@@ -7,7 +7,8 @@ Rules:
   `online` can rely on the rest. Only when `online` is acknowledged is the connection good.
 - A subscription that the broker refuses leaves us mute to commands, not to events: degraded, and asked for again.
 - At most `window` messages are with paho; all others stay in the outbox, where newer values replace older ones.
-- Farewell: what waits, then `offline`, acknowledged within a second, then DISCONNECT.
+- Farewell: what waits, then `offline`, acknowledged within a second, then DISCONNECT. A device that will have another
+  name clears its retained topics before it goes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import assert_never
 
 from agent.clock import Clock
@@ -45,7 +46,10 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What outlives a connection. `tell`: the health of MQTT; `turned`: the thread came round, at monotonic seconds."""
+    """What outlives a connection. `tell`: the health of MQTT; `turned`: the thread came round, at monotonic seconds.
+
+    `forgetting`: with `stopping`, that what the broker retains is to be cleared.
+    """
 
     topics: Topics
     outbox: Outbox
@@ -55,6 +59,7 @@ class Context:
     tell: Callable[[Status, str], None]
     turned: Callable[[float], None]
     stopping: threading.Event
+    forgetting: threading.Event
 
 
 class Connection:
@@ -189,12 +194,22 @@ class Connection:
                 self._context.outbox.put(message, now.mono)
 
     def _farewell(self) -> None:
-        context = self._context
-        now = context.clock().mono
+        outbox, now = self._context.outbox, self._context.clock().mono
         until = now + FAREWELL_S
-        context.outbox.put(context.topics.status(OFFLINE), now)
-        while not context.outbox.empty and now < until:
+        outbox.put(self._context.topics.status(OFFLINE), now)
+        connected = self._drain(until)
+        if connected and self._context.forgetting.is_set():
+            for message in outbox.retained():
+                outbox.put(replace(message, payload=b""), now)
+            connected = self._drain(until)
+        if connected:
+            self._link.disconnect()
+
+    def _drain(self, until: float) -> bool:
+        """Until nothing waits any more, or it is time; False where the connection was lost."""
+        now = self._context.clock().mono
+        while not self._context.outbox.empty and now < until:
             if self._turn(until - now) is not None:
-                return
-            now = context.clock().mono
-        self._link.disconnect()
+                return False
+            now = self._context.clock().mono
+        return True

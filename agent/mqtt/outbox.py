@@ -58,6 +58,11 @@ class Outbox:
         with self._lock:
             return not self._waiting and not self._in_flight
 
+    def retained(self) -> list[Message]:
+        """What the broker is to keep: the last value of each topic."""
+        with self._lock:
+            return list(self._last.values())
+
     def put(self, message: Message, now: float) -> bool:
         """False where there is no room for it."""
         with self._lock:

@@ -66,12 +66,21 @@ class Session:
         self._bell = Bell()
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
+        self._forgetting = threading.Event()
         self._progress = 0.0
         self._been_up = False
         self._up_since: float | None = None
         self._told: tuple[Status, str] | None = None
         self._context = Context(
-            self.topics, self._outbox, self._intake, clock, emit, self._up, self._turned, self._stopping
+            self.topics,
+            self._outbox,
+            self._intake,
+            clock,
+            emit,
+            self._up,
+            self._turned,
+            self._stopping,
+            self._forgetting,
         )
         self._parts: dict[Part, ShowHealth] = {}
         self._showing = threading.Lock()  # guards `_parts`, and that health leaves in the order in which it was made
@@ -83,8 +92,16 @@ class Session:
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._thread.start()
 
-    def stop(self, deadline_s: float = 2.0) -> None:
-        """Publish what waits and `offline`, disconnect, end. A thread that hangs in a connect is left behind."""
+    def stop(self, deadline_s: float = 2.0, forget: bool = False) -> None:
+        """Publish what waits and `offline`, disconnect, end. A thread that hangs in a connect is left behind.
+
+        `forget`: clear what the broker retains of this device, since it will have another name or another broker.
+        """
+        if forget:
+            self._forgetting.set()
+            if self._told is None or self._told[0] not in ("ok", "degraded"):
+                text = "%s cannot be cleared at the broker, which is away; its retained topics remain there"
+                log.warning(text, self.topics.root, extra={"code": "mqtt.not_cleared"})
         self._stopping.set()
         self._bell.ring()
         if self._thread is not None:

@@ -1,0 +1,89 @@
+"""What the daemon runs with: a configuration and the engines found for it; and what another one would change.
+
+Each room has a recipe: exactly the values that it is made from. A reload replaces the rooms whose recipes differ, so a
+recipe that forgets a value leaves a room as it was, and one with a value too many replaces it needlessly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal, get_args
+
+from agent.config import Config
+from agent.dialogue.state import Rules
+from agent.engines import Engines
+from agent.events import Phase
+from agent.hearing.recogniser import child_spec
+
+RoomName = Literal["capture", "recogniser", "ear", "voice", "thinker", "session"]
+EVERY: frozenset[RoomName] = frozenset(get_args(RoomName))
+
+# Whom a turn has in hand, by its phase; rooms that it will need later may be replaced while it goes on.
+NEEDED: Mapping[Phase, frozenset[RoomName]] = {
+    "idle": frozenset(),
+    "listening": frozenset({"capture", "recogniser", "ear"}),
+    "thinking": frozenset({"recogniser", "thinker"}),
+    "speaking": frozenset({"thinker", "voice"}),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    config: Config
+    engines: Engines
+
+
+def stale(old: Plan, new: Plan) -> frozenset[RoomName]:
+    """The rooms that have to be replaced."""
+    before, after = _recipes(old), _recipes(new)
+    return frozenset(name for name in EVERY if before[name] != after[name])
+
+
+def _recipes(plan: Plan) -> dict[RoomName, object]:
+    config, chosen = plan.config, plan.engines
+    language, speaker, mqtt = config.persona.language, config.audio.speaker, config.mqtt
+    profiles = [(name, config.llm.profiles[name]) for name in config.llm.use]
+    recogniser = (child_spec(chosen.asr, config), config.asr.load)
+    return {
+        "capture": config.audio.mic,
+        "recogniser": recogniser,
+        # The ear holds on to the microphone and to the recogniser.
+        "ear": (config.audio.mic, recogniser, config.wake, config.endpoint, chosen.wake),
+        # The volume is a setting: it is told, and the configuration's is only the first.
+        "voice": (speaker.model_copy(update={"volume_percent": 0}), config.tts, chosen.tts, language),
+        "thinker": (profiles, config.persona.prompt, language, chosen.llm),
+        "session": (mqtt, config.privacy.publish_transcript) if mqtt.enabled else None,
+    }
+
+
+def place(config: Config) -> tuple[object, ...]:
+    """Where the world finds this device: at another place the old one has to be cleared."""
+    mqtt = config.mqtt
+    return mqtt.enabled, mqtt.host, mqtt.port, mqtt.base, mqtt.device
+
+
+def rules_of(config: Config) -> Rules:
+    """The settings that shape behaviour."""
+    return Rules(
+        language=config.persona.language,
+        listening_limit=(config.endpoint.max_utterance_ms + config.endpoint.no_speech_ms) / 1000 + 3.0,
+        thinking_sound_after=config.conversation.thinking_sound_ms / 1000,
+        history_turns=config.conversation.history_turns,
+        history_for=float(config.conversation.history_s),
+    )
+
+
+def changed_keys(old: Config, new: Config) -> tuple[str, ...]:
+    """Dotted keys with another value, in the order of the configuration."""
+    before, after = (dict(_leaves("", config.model_dump())) for config in (old, new))
+    keys = dict.fromkeys((*before, *after))
+    return tuple(key for key in keys if before.get(key) != after.get(key))
+
+
+def _leaves(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    for name, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from _leaves(f"{prefix}{name}.", value)
+        else:
+            yield f"{prefix}{name}", value

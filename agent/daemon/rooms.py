@@ -1,0 +1,230 @@
+"""The rooms of the agent: how they are wired, started, stopped, and replaced while the others go on.
+
+Start goes along the way of sound from its end to its beginning, so that nothing is heard before it can be answered;
+stop goes the other way. Constructors only store, so the new rooms of a reload are made, and the wake words loaded,
+while the old ones still work; then those that changed are stopped and the new ones started in their place. The
+microphone goes on behind an ear that is replaced: what comes meanwhile waits in its queue.
+
+A room more: a field of `House`, a line in `build`, in `_open` (start), in `stop`, in `replace` (stop), and its recipe
+in `agent.daemon.plan`.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, assert_never
+
+from agent import clock
+from agent.audio.capture import Capture
+from agent.audio.playback import Playback
+from agent.commands import (
+    AskLlm,
+    CancelLlm,
+    Earcon,
+    Hush,
+    SetMute,
+    SetVolume,
+    ShowState,
+    Speak,
+    StartListening,
+    StopListening,
+)
+from agent.config import Config
+from agent.daemon.plan import EVERY, Plan, RoomName
+from agent.daemon.startup import health_of, restored
+from agent.dialogue.state import State
+from agent.events import Event, Turn
+from agent.hearing.ear import Ear
+from agent.hearing.recogniser import Recogniser, child_spec
+from agent.hearing.scores import Ledger
+from agent.mqtt.session import Session
+from agent.mqtt.topics import Show
+from agent.speaking.mouth import Mouth
+from agent.thinking.llm import Thinker
+
+FAREWELL_S = 1.0
+Deed = StartListening | StopListening | SetMute | AskLlm | CancelLlm | Speak | Hush | Earcon | SetVolume
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """What every room is given. `scores`: the recorded wake scores, `keep_scores` stores them."""
+
+    emit: Callable[[Event], None]
+    on_fatal: Callable[[str], None]
+    scores: Mapping[str, Any]
+    keep_scores: Callable[[Mapping[str, Any]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One set of rooms. Of two houses that follow each other, the rooms with the same recipe are the same."""
+
+    capture: Capture
+    recogniser: Recogniser
+    ear: Ear
+    mouth: Mouth
+    playback: Playback
+    thinker: Thinker
+    session: Session | None
+
+
+def build(plan: Plan, wiring: Wiring, old: House | None = None, names: frozenset[RoomName] = EVERY) -> House:
+    """The house of this plan; all but the named rooms are those of the old one. Nothing is started."""
+    config, given = plan.config, (wiring.emit, clock.now, wiring.on_fatal)
+    capture = Capture(config.audio.mic, *given) if old is None or "capture" in names else old.capture
+    if old is None or "recogniser" in names:
+        recogniser = Recogniser(child_spec(plan.engines.asr, config), *given, lazy=config.asr.load == "first_use")
+    else:
+        recogniser = old.recogniser
+    if old is None or "ear" in names:
+        ear = Ear(config, capture, recogniser, *given, _ledger(config, wiring))
+    else:
+        ear = old.ear
+    if old is None or "voice" in names:
+        mouth = Mouth(config, *given)
+        playback = Playback(config.audio.speaker, mouth, *given)
+    else:
+        mouth, playback = old.mouth, old.playback
+    thinker = Thinker(config, *given) if old is None or "thinker" in names else old.thinker
+    if old is None or "session" in names:
+        session = Session(config, *given) if config.mqtt.enabled else None
+    else:
+        session = old.session
+    return House(capture, recogniser, ear, mouth, playback, thinker, session)
+
+
+def _ledger(config: Config, wiring: Wiring) -> Ledger:
+    return Ledger(config, wiring.scores, wiring.keep_scores, lambda: clock.now().wall.date().isoformat())
+
+
+# What is counted, and in which room.
+_COUNTS: Mapping[str, RoomName] = {
+    "xruns": "capture",
+    "lost_periods": "capture",
+    "underruns": "voice",
+    "mic_restarts": "capture",
+    "speaker_restarts": "voice",
+}
+
+
+def _counted(house: House) -> dict[str, int]:
+    mic, speaker = house.capture.counters(), house.playback.counters()
+    return {
+        "xruns": mic.xruns,
+        "lost_periods": mic.lost,
+        "underruns": speaker.underruns,
+        "mic_restarts": mic.restarts,
+        "speaker_restarts": speaker.restarts,
+    }
+
+
+class Rooms:
+    """Used by the main thread. `house` is replaced as a whole, so any thread may look at it."""
+
+    def __init__(self, house: House) -> None:
+        self.house = house
+        self._spent = dict.fromkeys(_COUNTS, 0)  # by rooms that are gone
+
+    def start(self, state: State) -> None:
+        """Raises `agent.hearing.wake.WakeModelError`."""
+        self._open(EVERY, state)
+
+    def silence(self) -> None:
+        """Say nothing more. What was heard of the last reply is told before this returns."""
+        self.house.mouth.stop()
+
+    def stop(self) -> None:
+        house = self.house
+        house.playback.stop()
+        house.ear.stop()
+        house.capture.stop()
+        house.recogniser.stop()
+        house.thinker.stop()
+
+    def part(self) -> None:
+        """The last word to the world."""
+        if self.house.session is not None:
+            self.house.session.stop(FAREWELL_S)
+
+    def replace(self, house: House, names: frozenset[RoomName], state: State, moved: bool) -> None:
+        """Stop the named rooms and start those of the new house. `moved`: the world is to forget the old topics."""
+        began = time.monotonic()
+        old, self.house = self.house, house
+        if "ear" in names:
+            old.ear.stop()
+        if "capture" in names:
+            old.capture.stop()
+        if "recogniser" in names:
+            old.recogniser.stop()
+        self._open(names & {"capture", "recogniser", "ear"}, state)
+        log.debug("hearing was changed in %.0f ms", (time.monotonic() - began) * 1000)
+        if "voice" in names:
+            old.mouth.stop()
+            old.playback.stop()
+        if "thinker" in names:
+            old.thinker.stop()
+        if "session" in names and old.session is not None:
+            old.session.stop(FAREWELL_S, forget=moved)
+        self._open(names & {"voice", "thinker", "session"}, state)
+        for key, count in _counted(old).items():
+            self._spent[key] += count if _COUNTS[key] in names else 0
+
+    def _open(self, names: frozenset[RoomName], state: State) -> None:
+        house = self.house
+        if "thinker" in names:
+            house.thinker.start()
+        if "voice" in names:
+            house.playback.start()
+            house.mouth.start(house.playback)
+            house.mouth.do(SetVolume(state.volume))
+        if "recogniser" in names:
+            house.recogniser.start()
+        if "ear" in names:
+            house.ear.do(SetMute(state.mic_off))
+            house.ear.attentive(state.phase != "idle")
+            house.ear.start()
+        if "session" in names and house.session is not None:  # an agent that will never hear does not go online
+            for command in (*restored(state), *health_of(state)):
+                house.session.show(command)
+            house.session.start()
+        if "capture" in names:
+            house.capture.start()
+
+    def counters(self) -> dict[str, int]:
+        """Faults of the sound since the start of the process."""
+        return {key: self._spent[key] + count for key, count in _counted(self.house).items()}
+
+    def do(self, deed: Deed) -> None:
+        """Hand a command to its room."""
+        house = self.house
+        match deed:
+            case StartListening():
+                house.ear.do(deed)
+                # A question is coming: open now what will be needed then.
+                house.playback.prepare()
+                house.thinker.warm()
+            case StopListening() | SetMute():
+                house.ear.do(deed)
+            case AskLlm() | CancelLlm():
+                house.thinker.do(deed)
+            case Speak() | Hush() | Earcon() | SetVolume():
+                house.mouth.do(deed)
+            case unknown:
+                assert_never(unknown)
+
+    def show(self, command: Show) -> None:
+        """Tell the world."""
+        if self.house.session is not None:
+            self.house.session.show(command)
+        if isinstance(command, ShowState):
+            self.house.ear.attentive(command.phase != "idle")
+
+    def receipt(self, turn: Turn, receipt: Mapping[str, Any]) -> None:
+        if self.house.session is not None:
+            self.house.session.receipt(turn, receipt)

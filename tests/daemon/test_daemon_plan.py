@@ -1,0 +1,84 @@
+"""Which rooms a change of the configuration replaces."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agent.config import Config
+from agent.daemon.daemon import heard_at
+from agent.daemon.plan import EVERY, Plan, changed_keys, stale
+from agent.dialogue.state import PartHealth, State
+from agent.engines import AsrChoice, Engines, TtsChoice, WakeChoice
+
+HEARING = {"recogniser", "ear"}
+
+
+def plan(document: dict[str, Any], voice: str = "joe") -> Plan:
+    config = Config(**document)
+    wake = WakeChoice("hey_jarvis", "openwakeword", Path("jarvis.onnx"), config.wake.threshold)
+    return Plan(config, Engines((wake,), AsrChoice("vosk", Path("small")), TtsChoice("piper", Path(voice)), None))
+
+
+@pytest.mark.parametrize(
+    ("document", "replaced"),
+    [
+        ({"log": {"level": "DEBUG"}}, set()),
+        ({"conversation": {"history_turns": 2}}, set()),
+        ({"privacy": {"keep_receipts": False}}, set()),
+        ({"audio": {"speaker": {"volume_percent": 10}}}, set()),
+        ({"llm": {"profiles": {"unused": {"base_url": "http://localhost/v1"}}}}, set()),
+        ({"privacy": {"publish_transcript": False}}, {"session"}),
+        ({"mqtt": {"keepalive_s": 20}}, {"session"}),
+        ({"wake": {"threshold": 0.7}}, {"ear"}),
+        ({"endpoint": {"silence_ms": 500}}, {"ear"}),
+        ({"asr": {"grammar": ["lights on"]}}, HEARING),
+        ({"wake": {"words": [{"model": "alexa"}]}}, HEARING),
+        ({"tts": {"rate": 1.2}}, {"voice"}),
+        ({"audio": {"speaker": {"device": "hw:CARD=X"}}}, {"voice"}),
+        ({"persona": {"prompt": "Be brief."}}, {"thinker"}),
+        ({"persona": {"language": "de"}}, {"thinker", "voice"}),
+        ({"audio": {"mic": {"gain_db": 3.0}}}, {"capture", "ear"}),
+    ],
+)
+def test_a_change_replaces_the_rooms_that_live_from_it_and_no_other(
+    document: dict[str, Any], replaced: set[str]
+) -> None:
+    assert stale(plan({}), plan(document)) == replaced
+    assert stale(plan(document), plan({})) == replaced
+
+
+def test_a_broker_that_is_switched_off_takes_the_session_with_it_and_is_then_nobodys_business() -> None:
+    off = plan({"mqtt": {"enabled": False}})
+    assert stale(plan({}), off) == {"session"}
+    assert stale(off, plan({"mqtt": {"enabled": False, "keepalive_s": 20}})) == set()
+
+
+def test_a_voice_that_was_installed_since_is_taken() -> None:
+    assert stale(plan({}), plan({}, voice="amy")) == {"voice"}
+
+
+def test_every_room_has_a_recipe() -> None:
+    documents: list[dict[str, Any]] = [
+        {"audio": {"mic": {"gain_db": 3.0}, "speaker": {"latency_ms": 80}}},
+        {"asr": {"load": "first_use"}, "mqtt": {"port": 1884}, "persona": {"prompt": "x"}},
+    ]
+    changed = itertools.chain.from_iterable(stale(plan({}), plan(document)) for document in documents)
+    assert set(changed) == EVERY
+
+
+def test_changed_keys_are_named_as_in_the_file() -> None:
+    new: dict[str, Any] = {"audio": {"mic": {"gain_db": 3.0}}, "log": {"rooms": {"mqtt": "DEBUG"}}}
+    assert changed_keys(Config(), Config(**new)) == ("audio.mic.gain_db", "log.rooms", "log.rooms.mqtt")
+    assert changed_keys(Config(), Config()) == ()
+
+
+def test_an_ear_that_hangs_is_noticed_also_while_the_microphone_is_away() -> None:
+    since = PartHealth("failed", "unplugged", datetime.now(UTC))
+    away = State(health={"mic": since})
+    assert heard_at(turned_at=50.0, progress=10.0, state=away) == 50.0
+    assert heard_at(turned_at=50.0, progress=10.0, state=State()) == 10.0
