@@ -170,11 +170,15 @@ class SpeechDone:
 
 @dataclass(frozen=True, slots=True)
 class SpeechFailed:
-    """The reply could not be spoken (TTS or speaker); the text is still published."""
+    """The reply could not be spoken, or not to its end (TTS or speaker); the text is still published.
+
+    `heard`: the clauses heard before, joined.
+    """
 
     at: Instant
     turn: Turn
     reason: str
+    heard: str = ""
 
 
 # ---------------------------------------------------------------- events: health, requests, time

@@ -127,8 +127,8 @@ def speaking(state: State, event: SpeechDone | SpeechFailed) -> Step:
     match (state.activity, event):
         case (Speaking(outcome=outcome), SpeechDone(heard=heard, cut=cut)):
             return end(state, now, "interrupted" if cut else outcome, heard)
-        case (Speaking(), SpeechFailed(reason=reason)):
-            ended, commands = end(state, now, "failed", "")
+        case (Speaking(), SpeechFailed(reason=reason, heard=heard)):
+            ended, commands = end(state, now, "failed", heard)
             error = ShowEvent("error", state.turn, {"code": "speech_failed", "message": reason})
             return ended, (error, *silence(state), *commands)
         case _:

@@ -227,7 +227,8 @@ class Speech:
     def _fail(self, reason: str, now: Instant) -> None:
         if self._reply:
             self._player.drop(self._reply.turn)
-            self._finish(SpeechFailed(now, self._reply.turn, reason))
+            heard = self._reply.heard(self._heard_s(now.mono, TRUST_S))
+            self._finish(SpeechFailed(now, self._reply.turn, reason, heard))
 
     def _finish(self, event: SpeechDone | SpeechFailed) -> None:
         self._synthesis.hush(event.turn)

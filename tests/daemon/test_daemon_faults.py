@@ -164,12 +164,14 @@ def test_a_microphone_that_is_unplugged_while_it_listens(life: Life, record_prop
 def test_a_speaker_that_is_unplugged_in_the_middle_of_a_sentence(life: Life, record_property: Record) -> None:
     life.command("say", id="long", text=LONG)
     life.wait("state", lambda phase: phase == "speaking")
+    life.room.wait_heard(time.monotonic() + 1.5)
     pulled = time.monotonic()
     life.room.unplug("speaker")
     try:
         record_property("noticed_s", life.wait_part("speaker", "failed", 3.0) - pulled)
         result = life.wait("result", lambda data: data["id"] == "long")
         assert not result["ok"]
+        assert result["data"]["heard"].startswith("One")
         assert life.wait("event/error")["code"] == "speech_failed"
         life.woken()
     finally:

@@ -196,8 +196,8 @@ def test_speech_that_fails_ends_the_turn_and_keeps_the_text() -> None:
     script = Script()
     script.wake()
     script.hear("What time is it?", Intent("time"))
-    commands = script.play(SpeechFailed(script.at, 1, "no speaker"))
-    assert only(ShowReply, commands).text == "It's 3:45 PM."
+    commands = script.play(SpeechFailed(script.at, 1, "no speaker", heard="It's"))
+    assert only(ShowReply, commands) == ShowReply(1, "It's 3:45 PM.", heard="It's")
     assert only(TurnEnded, commands).outcome == "failed"
 
 
