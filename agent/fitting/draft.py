@@ -78,6 +78,15 @@ class Draft:
             value = value.get(part) if isinstance(value, dict) else None
         return value
 
+    def forget(self, section: str) -> None:
+        """Let a section be as it is in the file."""
+        self.changes = {key: value for key, value in self.changes.items() if key[0] != section}
+
+    def forget_secret(self, name: str) -> None:
+        """It was typed for nothing."""
+        if self.secrets.pop(name, None) is not None and self._folder:
+            (self._folder / name).unlink()
+
     def keep_secret(self, name: str, text: str) -> None:
         """From now on the credential of that name can be read by this process."""
         if self._folder is None:
@@ -88,7 +97,8 @@ class Draft:
 
     def write_secrets(self) -> list[Path]:
         """Put them where the agent reads them, each for its owner only. Raises OSError."""
-        folder = credentials.SYSTEM_FOLDER if os.geteuid() == 0 else credentials.user_folder()
+        system = credentials.SYSTEM_FOLDER
+        folder = system if self.path.parent == system.parent else credentials.user_folder()
         if self.secrets:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         return [_write_secret(folder / name, text) for name, text in self.secrets.items()]

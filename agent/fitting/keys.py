@@ -33,4 +33,4 @@ class Keys:
         """The key pressed since the last call, in lower case ("\\n" for Enter); "" where none was."""
         if self._before is None or not select.select([sys.stdin], [], [], 0)[0]:
             return ""
-        return os.read(sys.stdin.fileno(), 1).decode("ascii", "replace").lower()
+        return os.read(sys.stdin.fileno(), 1).decode("ascii", "replace").lower().replace("\r", "\n")

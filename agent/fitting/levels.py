@@ -67,6 +67,10 @@ class LevelMeter:
         return sum(self._voiced) * 0.01
 
     @property
+    def heard_s(self) -> float:
+        return len(self._voiced) * 0.01
+
+    @property
     def now_dbfs(self) -> float:
         """Of the last 0.1 s."""
         return decibels(float(np.mean(self._powers[-10:]))) if self._powers else SILENT_DBFS

@@ -98,7 +98,8 @@ def _try(mic: Mic, device: str, console: Console) -> Trial:
                     meter.feed(framer.together(block.pcm, block.position).pcm, voice.voiced)
                 if meter.speech_s >= SPEECH_S and passed >= LEAST_S:
                     break
-                show(lambda: _view(device, meter))
+                if meter.heard_s:  # who sees the meter may speak
+                    show(lambda: _view(device, meter))
     except MicrophoneTrouble as trouble:
         return Trial(device, None, str(trouble))
     return Trial(device, meter.levels())
@@ -127,7 +128,7 @@ def _best(trials: list[Trial]) -> int | None:
 def _view(device: str, meter: LevelMeter) -> RenderableType:
     said = meter.speech_s / SPEECH_S
     rows = [
-        ("voice", screen.level_bar(meter.now_dbfs), f"{meter.now_dbfs:.0f} dB"),
+        ("voice", screen.level_bar(meter.now_dbfs), screen.decibels(meter.now_dbfs)),
         ("heard", screen.bar(said, "cyan"), f"{min(said, 1.0):.0%}"),
     ]
     title = Text.assemble(" ", (device, "bold"))
@@ -145,9 +146,9 @@ def _table(trials: list[Trial], best: int | None) -> RenderableType:
             grid.add_row(Text(trial.device), Text(""), Text(""), Text(""))
             continue
         speech = trial.levels.speech_dbfs
-        figures = ("–", "–") if speech is None else (f"{speech:.0f} dB", f"{trial.levels.snr_db:.0f} dB")
+        figures = ("–", "–") if speech is None else (screen.decibels(speech), screen.decibels(trial.levels.snr_db))
         grid.add_row(
-            Text(trial.device, style), figures[0], f"{trial.levels.noise_dbfs:.0f} dB", Text(figures[1], style)
+            Text(trial.device, style), figures[0], screen.decibels(trial.levels.noise_dbfs), Text(figures[1], style)
         )
     troubles = [screen.bad(trial.trouble) for trial in trials if trial.trouble]
     return Group("", grid, "", *troubles)

@@ -71,15 +71,18 @@ def collect(config: Config, engine: WakeEngine, goal: Goal, console: Console) ->
     saying = Saying(goal)
     hearing = Attempts(engine, config.wake, goal.word)
     with Microphone(config.audio.mic) as microphone, Keys() as keys, shown(console) as show:
-        last_at = time.monotonic()
+        last_at, open_ = time.monotonic(), False
         while not saying.complete and saying.press(keys.pressed()) and not microphone.ended:
-            found = [attempt for block in microphone.read() for attempt in hearing.feed(block)]
+            blocks = microphone.read()
+            found = [attempt for block in blocks for attempt in hearing.feed(block)]
             saying.take(found, hearing.too_long)
             now = time.monotonic()
             last_at = now if found or hearing.speaking else last_at
             if now - last_at > GIVE_UP_S:
                 break
-            show(lambda: _view(saying, hearing))
+            open_ = open_ or bool(blocks)
+            if open_:  # who sees the meter may speak
+                show(lambda: _view(saying, hearing))
     if saying.attempts or console.is_terminal:
         console.print(results(goal, saying.attempts))
     return saying.attempts
@@ -116,7 +119,7 @@ def _view(saying: Saying, hearing: Attempts) -> RenderableType:
     level = hearing.level_dbfs
     meters = screen.meters(
         [
-            ("voice", screen.level_bar(level), f"{level:.0f} dB"),
+            ("voice", screen.level_bar(level), screen.decibels(level)),
             ("score", _score_bar(hearing.score, goal), f"{hearing.score:.2f}"),
         ]
     )

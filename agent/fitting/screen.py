@@ -11,6 +11,7 @@ from rich.text import Text
 
 WIDTH = 80
 LOWEST_DBFS, TOO_LOUD_DBFS, SOFT_DBFS = -72.0, -6.0, -50.0
+SILENT_DBFS = -99.0
 BAR = 44
 EIGHTHS = " ▏▎▍▌▋▊▉"
 
@@ -27,21 +28,23 @@ def heading(number: int, of: int, title: str, purpose: str) -> RenderableType:
     return Group("", line, Padding(Text(purpose, "dim"), (0, 0, 0, 1)), "")
 
 
-def good(text: str) -> Text:
+def good(text: str) -> RenderableType:
     return _marked("✔", "green", text)
 
 
-def bad(text: str) -> Text:
+def bad(text: str) -> RenderableType:
     return _marked("✘", "red", text)
 
 
-def hint(text: str) -> Text:
+def hint(text: str) -> RenderableType:
     return _marked("·", "dim", text, "dim")
 
 
-def _marked(mark: str, colour: str, text: str, style: str = "") -> Text:
-    marked = Text.assemble(" ", (mark, colour), " ", (text, style))
-    return marked
+def _marked(mark: str, colour: str, text: str, style: str = "") -> RenderableType:
+    """What does not fit into the line goes on below its own beginning."""
+    grid = Table.grid(padding=(0, 1, 0, 0), pad_edge=False)
+    grid.add_row("", Text(mark, colour), Text(text, style))
+    return grid
 
 
 def options(rows: Sequence[tuple[str, str]], default: int) -> RenderableType:
@@ -72,6 +75,11 @@ def level_bar(dbfs: float) -> Text:
     """A level, green where speech should be."""
     style = "red" if dbfs > TOO_LOUD_DBFS else "green" if dbfs > SOFT_DBFS else "grey50"
     return bar((dbfs - LOWEST_DBFS) / -LOWEST_DBFS, style)
+
+
+def decibels(level: float) -> str:
+    """With a true minus, and nothing where nothing is heard."""
+    return "silent" if level <= SILENT_DBFS else f"{level:.0f} dB".replace("-", "−")
 
 
 def meters(rows: Sequence[tuple[str, Text, str]]) -> RenderableType:

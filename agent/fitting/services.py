@@ -37,7 +37,7 @@ def choose_language_model(draft: Draft, asker: Asker) -> None:
             if _works(lambda: language.examine(_context(_only_first(draft))), draft, asker, "llm") != "change":
                 return
         else:
-            draft.set("llm.use", [])
+            asker.console.print(screen.good("language model: none"))
             return
 
 
@@ -49,6 +49,9 @@ def _asked_language_model(draft: Draft, asker: Asker) -> bool:
     now = 0 if not llm.use or profile is None else 2 if profile.kind == "embedded" else 1
     kind = KINDS[asker.choose("Which language model?", KINDS, now)][0]
     if kind == "none":
+        draft.forget("llm")
+        draft.forget_secret((profile.api_key if profile else None) or KEY)
+        draft.set("llm.use", [])
         return False
     key = f"llm.profiles.{name}"
     if kind == "embedded":
@@ -96,6 +99,10 @@ def choose_broker(draft: Draft, asker: Asker) -> None:
         if asker.person:
             draft.set("mqtt.enabled", asker.yes("Connect to an MQTT broker, such as Home Assistant's?", wanted))
         if not draft.config.mqtt.enabled:
+            if asker.person:
+                draft.forget_secret(draft.config.mqtt.password or PASSWORD)
+                draft.forget("mqtt")
+                draft.set("mqtt.enabled", False)
             asker.console.print(screen.good("broker: none"))
             return
         _asked_broker(draft, asker)
