@@ -33,6 +33,7 @@ from agent.speaking.say import Reader
 from agent.speaking.tts import SpeechError
 from agent.speaking.voices import voices
 
+LISTS = "voice-agent models list shows what there is"
 LOAD_S, HEAR_S = 120.0, 60.0
 DAY = date(2026, 11, 23)
 NOISE_S = 3.0
@@ -103,7 +104,7 @@ def _voice(config: Config) -> tuple[Finding, Samples]:
             took_s = time.monotonic() - began
         choice = engines.voice(config.tts.engine, config.tts.voice, config.persona.language)
     except (SpeechError, ModelMissing) as error:
-        return of_problem("engines", "voice", str(error)), noise
+        return of_problem("engines", "voice", str(error), LISTS), noise
     seconds = sum(len(clause.pcm) / clause.rate_hz for clause in clauses)
     if not seconds:
         remedy = "another voice; voice-agent say hello"
@@ -124,7 +125,7 @@ def _recogniser(config: Config, speech: Samples) -> Finding:
     try:
         choice = engines.recogniser(config.asr, config.persona.language)
     except ModelMissing as error:
-        return of_problem("engines", "recogniser", str(error))
+        return of_problem("engines", "recogniser", str(error), LISTS)
     transcriber = Transcriber(child_spec(choice, config))
     began = time.monotonic()
     try:
@@ -150,7 +151,7 @@ def _wake(config: Config, speech: Samples) -> Finding:
     try:
         engine = wakewords.load(config)
     except WakeModelError as error:
-        return of_problem("engines", "wake words", str(error))
+        return of_problem("engines", "wake words", str(error), LISTS)
     loaded_s = time.monotonic() - began
     engine.reset()
     engine.feed(speech[:RATE_HZ], 0)

@@ -40,10 +40,10 @@ def from_json(fields: Mapping[str, Any]) -> Finding:
     return Finding(**fields)
 
 
-def of_problem(part: str, title: str, problem: str) -> Finding:
-    """A failure out of an error's sentence: what stands behind its first semicolon is what helps."""
+def of_problem(part: str, title: str, problem: str, otherwise: str) -> Finding:
+    """A failure out of an error's sentence: what stands behind its first semicolon is what helps, else `otherwise`."""
     detail, _, remedy = problem.partition("; ")
-    return Finding(part, "failure", title, detail, remedy)
+    return Finding(part, "failure", title, detail, remedy or otherwise)
 
 
 def exit_code(findings: Iterable[Finding]) -> int:

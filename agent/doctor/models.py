@@ -11,6 +11,8 @@ from agent.config import Config
 from agent.doctor.context import Context
 from agent.doctor.finding import Finding, of_problem
 
+LISTS = "voice-agent models list shows what there is"
+
 
 def examine(context: Context) -> Iterator[Finding]:
     for title, choose in chosen(context.config):
@@ -18,7 +20,7 @@ def examine(context: Context) -> Iterator[Finding]:
         try:
             path = choose()
         except models.ModelMissing as error:
-            yield of_problem("models", title, str(error))
+            yield of_problem("models", title, str(error), LISTS)
             continue
         if path is not None:
             yield _verified(title, path)
@@ -42,7 +44,7 @@ def _verified(title: str, path: Path) -> Finding:
     try:
         count = models.verify(path)
     except models.ModelDamaged as error:
-        return of_problem("models", title, str(error))
+        return of_problem("models", title, str(error), LISTS)
     except OSError as error:
         remedy = "sudo chmod -R a+rX on the folder of the models"
         return Finding("models", "failure", title, f"{path} cannot be read: {error.strerror}", remedy)

@@ -84,7 +84,7 @@ def read() -> Report | Unreadable | None:
             return Unreadable(path, f"cannot be read: {error.strerror}", "sudo voice-agent doctor")
         try:
             return _parsed(path, json.loads(data))
-        except (ValueError, TypeError, KeyError, RecursionError, OverflowError):
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError):
             return Unreadable(path, "is no report of this version", "sudo systemctl restart voice-agent")
     return None
 

@@ -34,7 +34,7 @@ def examine(context: Context) -> Iterator[Finding]:
     try:
         taken = record(context.config, train, context.say)
     except NoTake as error:
-        yield of_problem("sound", "chirps", str(error))
+        yield of_problem("sound", "chirps", str(error), "voice-agent doctor --only devices")
         return
     context.say("looking at the recording")
     yield lost(taken)
@@ -55,7 +55,7 @@ def left_out(context: Context) -> Finding | None:
     except DeviceError as error:
         if error.code == "busy" and report.running():
             return Finding("sound", "info", "chirps", "left out: the running service has the devices", devices.FREE_IT)
-        return of_problem("sound", "chirps", str(error))
+        return of_problem("sound", "chirps", str(error), "voice-agent doctor --only devices")
     return None
 
 

@@ -1,0 +1,125 @@
+"""The command: exit codes, JSON, what a person sees on a terminal of 80 columns, and the wait of the last gate."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import re
+import struct
+import subprocess
+import sys
+import termios
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from agent import config_file
+from agent.cli.__main__ import main
+from agent.cli.doctor import table, verdict
+from agent.doctor.finding import Finding
+
+PROGRAM = [sys.executable, "-m", "agent.cli"]
+QUICK = ["--only", "clock", "disk"]
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path))
+    monkeypatch.setattr(config_file, "default_paths", lambda: (tmp_path / "none", tmp_path / "none"))
+
+
+def test_json(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--json", *QUICK]) == 0
+    shown = capsys.readouterr()
+    document = json.loads(shown.out)
+    assert document["ok"]
+    assert {"ok", "findings", "machine", "at"} <= set(document)
+    assert {finding["part"] for finding in document["findings"]} == {"clock", "disk"}
+    assert "clock: " in shown.err
+
+
+def test_a_bad_configuration_leaves_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "bad.toml").write_text('[mqt]\nhost = "x"\n[wake]\nthreshold = 7\n')
+    only = ["--only", "config", "clock", "broker"]
+    assert main(["doctor", "--json", "--config", str(tmp_path / "bad.toml"), *only]) == 78
+    findings = json.loads(capsys.readouterr().out)["findings"]
+    failed = [finding for finding in findings if finding["severity"] == "failure"]
+    assert [finding["title"] for finding in failed] == ["mqt", "wake.threshold"]
+    assert 'did you mean "mqtt"' in failed[0]["detail"]
+    assert [finding["part"] for finding in findings if finding["part"] == "clock"]
+    assert findings[-1]["detail"].endswith("broker")
+
+
+def test_a_configuration_that_cannot_be_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--only", "config", "--config", str(tmp_path / "none.toml")]) == 78
+    assert "No such file" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("words", [["--only", "fly"], ["--wait", "-1"], ["--wait", "x"]])
+def test_usage(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", *words]) == 2
+    assert capsys.readouterr().err
+
+
+def test_wait_for_a_service_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--wait", "0.1", "--json", "--only", "clock"]) == 75
+    shown = capsys.readouterr()
+    assert json.loads(shown.out)["findings"][0]["title"] == "hears"
+    assert "waiting for the service" in shown.err
+
+
+def test_data_only_when_piped() -> None:
+    done = subprocess.run([*PROGRAM, "doctor", *QUICK], capture_output=True, text=True, check=True, timeout=60)
+    assert "\x1b" not in done.stdout + done.stderr
+    assert all(len(line.split("\t")) == 5 for line in done.stdout.splitlines())
+
+
+def test_on_a_terminal_of_80_columns() -> None:
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, 80, 0, 0))
+    environment = {**os.environ, "TERM": "xterm"}
+    with subprocess.Popen([*PROGRAM, "doctor", *QUICK], stdout=theirs, stderr=theirs, env=environment) as process:
+        os.close(theirs)
+        shown = b""
+        while piece := _read(ours):
+            shown += piece
+        os.close(ours)
+        assert process.wait(60) == 0
+    lines = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", shown.decode()).splitlines()
+    assert max(map(len, lines)) <= 81  # the moving line has a carriage return
+    assert any("clock" in line for line in lines)
+
+
+def _read(terminal: int) -> bytes:
+    try:
+        return os.read(terminal, 65_536)
+    except OSError:  # EIO: the other side is closed
+        return b""
+
+
+def test_what_a_person_reads() -> None:
+    findings = [
+        Finding("disk", "ok", "state", "3.1 of 29.0 GB free"),
+        Finding("disk", "info", "SD card", "the journal is written to it", "Storage=volatile spares the card"),
+        Finding("sound", "failure", "chirps", "not heard " * 12, "turn it up"),
+    ]
+    console = Console(width=80, highlight=False, record=True, file=open(os.devnull, "w"))  # noqa: SIM115
+    with console.file:
+        console.print(table(findings))
+    lines = console.export_text().splitlines()
+    assert lines[0].split() == ["✓", "disk", "state", "3.1", "of", "29.0", "GB", "free"]
+    assert lines[1].startswith("·          SD card")
+    assert any(line.strip() == "→ turn it up" for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
+def test_verdicts() -> None:
+    fine, bad, worse = Finding("a", "ok", "x"), Finding("b", "warning", "x"), Finding("c", "failure", "x")
+    assert verdict([fine, fine]) == "All is well, 2 checks passed."
+    assert verdict([fine, bad]) == "It works, with 1 warning."
+    assert verdict([bad, worse, worse]) == "2 failures and 1 warning: look at c first."
+    assert verdict([]) == "Nothing has failed."

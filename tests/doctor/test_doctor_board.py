@@ -1,0 +1,154 @@
+"""The computer, as files of the kernel show it: a Raspberry Pi that this machine is not; clock, disk and holders."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from agent.config import Config
+from agent.doctor import board, clock, devices, disk, realtime, versions
+from agent.doctor.context import Context
+from agent.doctor.finding import Finding
+
+PI = "Raspberry Pi Zero 2 W Rev 1.0"
+FIRMWARE = "sys/devices/platform/soc/soc:firmware/get_throttled"
+MEMINFO = "MemTotal:         437000 kB\nMemFree:  9 kB\nMemAvailable:     210000 kB\n"
+
+
+def put(root: Path, **files: str) -> None:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def at(root: Path) -> Context:
+    return Context(Config(), False, lambda text: None, root)
+
+
+def pi(root: Path, throttled: str = "0", temperature: str = "48312", meminfo: str = MEMINFO) -> dict[str, Finding]:
+    put(
+        root,
+        **{
+            "proc/device-tree/model": f"{PI}\0",
+            FIRMWARE: f"{throttled}\n",
+            "sys/class/thermal/thermal_zone0/temp": f"{temperature}\n",
+            "proc/meminfo": meminfo,
+        },
+    )
+    return {finding.title: finding for finding in board.examine(at(root))}
+
+
+def test_a_healthy_pi(tmp_path: Path) -> None:
+    found = pi(tmp_path)
+    assert found["board"].detail == PI
+    assert found["temperature"].detail == "48 °C"
+    assert found["throttling"].severity == "ok"
+    assert "memory-512m.conf" in found["memory"].remedy
+
+
+def test_its_drop_in_is_there(tmp_path: Path) -> None:
+    put(tmp_path, **{f"{board.DROP_INS.lstrip('/')}/memory-512m.conf": ""})
+    assert pi(tmp_path)["memory"].severity == "ok"
+
+
+@pytest.mark.parametrize(
+    ("flags", "severity", "words"),
+    [
+        ("50005", "failure", "now: low voltage, slowed down"),
+        ("0x50000", "warning", "since the start: low voltage, slowed down"),
+        ("80008", "warning", "now: near its temperature limit"),
+        ("e0000", "warning", "slowed down"),
+    ],
+)
+def test_throttling(tmp_path: Path, flags: str, severity: str, words: str) -> None:
+    found = pi(tmp_path, throttled=flags)["throttling"]
+    assert found.severity == severity
+    assert words in found.detail
+    assert ("power supply" in found.remedy) == ("voltage" in words)
+
+
+def test_low_voltage_without_the_firmwares_file(tmp_path: Path) -> None:
+    put(tmp_path, **{"sys/class/hwmon/hwmon1/name": "rpi_volt\n", "sys/class/hwmon/hwmon1/in0_lcrit_alarm": "1\n"})
+    assert board.throttled(at(tmp_path)) == 0x10001
+
+
+@pytest.mark.parametrize(("temperature", "severity"), [("60000", "ok"), ("77000", "warning"), ("84000", "failure")])
+def test_temperature(tmp_path: Path, temperature: str, severity: str) -> None:
+    assert pi(tmp_path, temperature=temperature)["temperature"].severity == severity
+
+
+def test_memory_nearly_full(tmp_path: Path) -> None:
+    full = "MemTotal: 4000000 kB\nMemAvailable: 30000 kB\n"
+    assert pi(tmp_path, meminfo=full)["memory"].severity == "warning"
+
+
+def test_nonsense_and_nothing(tmp_path: Path) -> None:
+    (empty,) = board.examine(at(tmp_path))
+    assert "not a Raspberry Pi" in empty.detail
+    assert "throttling" not in pi(tmp_path, throttled="nonsense", temperature="-", meminfo="x")
+
+
+def test_this_machine() -> None:
+    assert "Linux" in board.this_machine()
+    assert [finding for finding in board.examine(at(Path("/"))) if finding.title == "memory"]
+
+
+@pytest.mark.parametrize(
+    ("year", "error_us", "severity"),
+    [(2026, 5000, "ok"), (2026, 16_000_000, "warning"), (1970, 5000, "failure"), (2026, None, "info")],
+)
+def test_clock(year: int, error_us: int | None, severity: str) -> None:
+    assert clock.judged(datetime(year, 1, 2, tzinfo=UTC), error_us).severity == severity
+
+
+def test_the_real_clock() -> None:
+    (found,) = clock.examine(at(Path("/")))
+    assert found.title == "time"
+
+
+def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path / "not" / "yet"))
+    found = disk.room("state", tmp_path)
+    assert found.figures["free_mb"]
+    assert next(disk.examine(at(tmp_path))).part == "disk"
+    monkeypatch.setattr(disk, "FULL_MB", 10**9)
+    assert disk.room("state", tmp_path).severity == "failure"
+
+
+@pytest.mark.parametrize(
+    ("conf", "severity"),
+    [("[Journal]\nStorage=volatile\n", "ok"), ("[Journal]\n#Storage=auto\n", "info"), ("", "info")],
+)
+def test_wear_of_a_card(tmp_path: Path, conf: str, severity: str) -> None:
+    put(tmp_path, **{"proc/mounts": "/dev/mmcblk0p2 / ext4 rw,noatime 0 0\n", "etc/systemd/journald.conf": conf})
+    (tmp_path / "var/log/journal").mkdir(parents=True)
+    found = [finding for finding in disk.examine(at(tmp_path)) if finding.title == "SD card"]
+    assert [finding.severity for finding in found] == [severity]
+
+
+def test_who_holds_a_device(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        **{
+            "proc/asound/card1/pcm0c/sub0/status": "state: RUNNING\nowner_pid   : 4711\ntrigger_time: 1.2\n",
+            "proc/asound/card1/pcm0p/sub0/status": "closed\n",
+        },
+    )
+    assert list(devices.held_by(at(tmp_path), "capture")) == [4711]
+    assert list(devices.held_by(at(tmp_path), "playback")) == []
+
+
+def test_versions() -> None:
+    found = {finding.title: finding for finding in versions.examine(at(Path("/")))}
+    packages = found["packages"].figures["packages"]
+    assert isinstance(packages, dict)
+    assert {"numpy", "paho-mqtt", "piper-tts"} <= set(packages)
+    assert "pytest" not in packages
+
+
+def test_realtime_is_tried() -> None:
+    found = [finding for finding in realtime.examine(at(Path("/"))) if finding.title == "scheduling"]
+    assert found[0].figures["allowed"] in (True, False)
