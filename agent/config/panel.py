@@ -19,6 +19,7 @@ Board = Literal["none", "respeaker-2mic", "respeaker-4mic", "adafruit-voice-bonn
 LightsKind = Literal["none", "led", "rgb", "apa102", "sysfs"]
 Action = Literal["listen", "stop", "mute", "none"]
 Level = Literal["low", "high"]
+Pull = Literal["up", "down", "none"]
 Pin = Annotated[int, Field(ge=0, le=27)]
 Clock = r"([01]\d|2[0-3]):[0-5]\d"
 
@@ -30,7 +31,7 @@ class Button(Section):
 
     pin: Pin | None = Field(None, description="GPIO number; not set: the board's, or no button")
     pressed: Level = Field("low", description='level while pressed; "low": it connects the pin to ground')
-    pull: bool = Field(True, description="the chip's own resistor holds the other level")
+    pull: Pull = Field("up", description="the chip's own resistor, which holds the level while it is not pressed")
     short: Action = Field("listen", description="a short press; listen: also ends what is going on")
     long: Action = Field("mute", description="a long press; mute: the microphone off, or on again")
     long_ms: Annotated[int, Field(ge=300, le=10_000)] = Field(1000, description="held for so long is a long press")
@@ -41,8 +42,10 @@ class MuteSwitch(Section):
     """A slide switch for the microphone that no software can overrule."""
 
     pin: Pin | None = Field(None, description="GPIO number; not set: no switch. One that cannot be read counts as on")
-    muted: Level = Field("low", description='level that means off; "high" with pull: a broken wire is off, too')
-    pull: bool = Field(True, description="the chip's own resistor holds the level of an open switch")
+    muted: Level = Field(
+        "low", description='level that means off; with "high" a closed switch lets hear, a broken wire does not'
+    )
+    pull: Pull = Field("up", description="the chip's own resistor, which holds the level while the switch is open")
     settle_ms: Annotated[int, Field(ge=1, le=1000)] = Field(50, description="steady for so long before it opens")
 
 
@@ -85,6 +88,11 @@ class Panel(Section):
         """Nothing is wired at all."""
         wired = self.wired
         return wired.lights == "none" and wired.button.pin is None and wired.mute_switch.pin is None
+
+    @property
+    def uses_pins(self) -> bool:
+        """GPIO is needed; an LED that the kernel drives can do without."""
+        return bool(tuple(_pins(self.wired)))
 
     @model_validator(mode="after")
     def _complete(self) -> Panel:

@@ -16,7 +16,7 @@ from agent.engines import Engines
 from agent.events import Phase
 from agent.hearing.recogniser import child_spec
 
-RoomName = Literal["capture", "recogniser", "ear", "voice", "thinker", "session"]
+RoomName = Literal["capture", "recogniser", "ear", "voice", "thinker", "session", "panel"]
 EVERY: frozenset[RoomName] = frozenset(get_args(RoomName))
 
 # Whom a turn has in hand, by its phase; rooms that it will need later may be replaced while it goes on.
@@ -54,6 +54,7 @@ def _recipes(plan: Plan) -> dict[RoomName, object]:
         "voice": (speaker.model_copy(update={"volume_percent": 0}), config.tts, chosen.tts, language),
         "thinker": (profiles, config.persona.prompt, language, chosen.llm),
         "session": (mqtt, config.privacy.publish_transcript) if mqtt.enabled else None,
+        "panel": config.panel,
     }
 
 

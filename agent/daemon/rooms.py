@@ -27,6 +27,8 @@ from agent.commands import (
     Hush,
     SetMute,
     SetVolume,
+    ShowHealth,
+    ShowSetting,
     ShowState,
     Speak,
     StartListening,
@@ -42,6 +44,7 @@ from agent.hearing.recogniser import Recogniser, child_spec
 from agent.hearing.scores import Ledger
 from agent.mqtt.session import Session
 from agent.mqtt.topics import Show
+from agent.panel.room import Panel
 from agent.speaking.mouth import Mouth
 from agent.thinking.llm import Thinker
 
@@ -72,6 +75,7 @@ class House:
     playback: Playback
     thinker: Thinker
     session: Session | None
+    panel: Panel
 
 
 def build(plan: Plan, wiring: Wiring, old: House | None = None, names: frozenset[RoomName] = EVERY) -> House:
@@ -96,7 +100,8 @@ def build(plan: Plan, wiring: Wiring, old: House | None = None, names: frozenset
         session = Session(config, *given) if config.mqtt.enabled else None
     else:
         session = old.session
-    return House(capture, recogniser, ear, mouth, playback, thinker, session)
+    panel = Panel(config.panel, *given) if old is None or "panel" in names else old.panel
+    return House(capture, recogniser, ear, mouth, playback, thinker, session, panel)
 
 
 def _ledger(config: Config, wiring: Wiring) -> Ledger:
@@ -146,6 +151,7 @@ class Rooms:
         house.capture.stop()
         house.recogniser.stop()
         house.thinker.stop()
+        house.panel.stop()
 
     def part(self) -> None:
         """The last word to the world."""
@@ -171,12 +177,18 @@ class Rooms:
             old.thinker.stop()
         if "session" in names and old.session is not None:
             old.session.stop(FAREWELL_S, forget=moved)
-        self._open(names & {"voice", "thinker", "session"}, state)
+        if "panel" in names:
+            old.panel.stop()
+        self._open(names & {"voice", "thinker", "session", "panel"}, state)
         for key, count in _counted(old).items():
             self._spent[key] += count if _COUNTS[key] in names else 0
 
     def _open(self, names: frozenset[RoomName], state: State) -> None:
         house = self.house
+        if "panel" in names:
+            house.panel.start()
+            for command in (*restored(state), *health_of(state)):
+                house.panel.do(command)
         if "thinker" in names:
             house.thinker.start()
         if "voice" in names:
@@ -219,11 +231,13 @@ class Rooms:
                 assert_never(unknown)
 
     def show(self, command: Show) -> None:
-        """Tell the world."""
+        """Tell the world, and whoever stands before the device."""
         if self.house.session is not None:
             self.house.session.show(command)
         if isinstance(command, ShowState):
             self.house.ear.attentive(command.phase != "idle")
+        if isinstance(command, ShowState | ShowSetting | ShowHealth):
+            self.house.panel.do(command)
 
     def receipt(self, turn: Turn, receipt: Mapping[str, Any]) -> None:
         if self.house.session is not None:

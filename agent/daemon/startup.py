@@ -20,7 +20,12 @@ def first_state(config: Config, folder: Path) -> State:
     volume = kept.get("volume")
     valid = isinstance(volume, int) and not isinstance(volume, bool) and 0 <= volume <= 100
     chosen = volume if valid else config.audio.speaker.volume_percent
-    return State(rules=rules_of(config), volume=int(chosen or 0), muted=kept.get("mute") is True)
+    return State(
+        rules=rules_of(config),
+        volume=int(chosen or 0),
+        muted=kept.get("mute") is True,
+        switched_off=config.panel.mute_switch.pin is not None,  # until it has been read
+    )
 
 
 def renewed(state: State, old: Config, new: Config, volume_kept: bool) -> State:

@@ -9,12 +9,15 @@ Rules:
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
-from agent.config.panel import Level
-from agent.panel.faults import faults
+from agent.config.panel import Button, Level, MuteSwitch, Pull
+from agent.panel.faults import PanelFault, faults
 
 ANY_PI = 0xA02082  # a Pi 3B: the forty pins of all that came later
 _loading = threading.Lock()  # guards the working folder while lgpio is loaded
@@ -28,6 +31,12 @@ class Pins:
         self._factory = given
         self._elsewhere = "GPIOZERO_PIN_FACTORY" in os.environ
         self._ours = given is None and not self._elsewhere  # gpiozero keeps, and closes, the one that it has chosen
+
+    def load(self) -> None:
+        """Import what will be needed, best before there are other threads: see `_load_lgpio`. Faults come later."""
+        if self._factory is None and not self._elsewhere:
+            with suppress(PanelFault), faults("GPIO"):
+                _load_lgpio()
 
     @property
     def factory(self) -> Any:
@@ -69,8 +78,11 @@ def _load_lgpio() -> None:
     """Import lgpio without its traces: it makes a pipe in $LG_WD and leaves that as the working folder.
 
     In a service the working folder is read-only, and the import would fail (github.com/joan2937/lg, issues 12 and 22).
-    Both ends are open when the import returns, so that the pipe's name may go.
+    Both ends are open when the import returns, so that the pipe's name may go. The working folder is that of all
+    threads, and a child that is started meanwhile would begin in one that goes.
     """
+    if "lgpio" in sys.modules:
+        return
     with _loading, tempfile.TemporaryDirectory(prefix="voice-agent-") as folder:
         before, wanted = os.getcwd(), os.environ.get("LG_WD")
         os.environ["LG_WD"] = folder
@@ -86,28 +98,42 @@ def _load_lgpio() -> None:
 class Input:
     """One pin that is read: "active" at the level named. `changed(active)` comes on a thread of the library."""
 
-    def __init__(self, name: str, pins: Pins, number: int, active: Level, pull: bool) -> None:
+    def __init__(self, name: str, pins: Pins, number: int, active: Level, pull: Pull) -> None:
         """Raises PanelFault."""
         self._name = name
         factory = pins.factory
         with faults(f"{name} (GPIO {number})"):
             from gpiozero import DigitalInputDevice
 
-            low = active == "low"
-            wiring = {"pull_up": low} if pull else {"pull_up": None, "active_state": not low}
-            self._device = DigitalInputDevice(number, **wiring, pin_factory=factory)
+            # With a pull-up, gpiozero means low by "active", else high: it is ours only where that is the level named.
+            wiring = {"up": (True, None), "down": (False, None), "none": (None, True)}
+            pull_up, active_state = wiring[pull]
+            self._ours = (active == "low") == (pull == "up")
+            self._device = DigitalInputDevice(number, pull_up=pull_up, active_state=active_state, pin_factory=factory)
 
-    def watch(self, changed: Any) -> None:
+    def watch(self, changed: Callable[[bool], None]) -> None:
         """Tell every change from now on."""
-        self._device.when_activated = lambda: changed(True)
-        self._device.when_deactivated = lambda: changed(False)
+        self._device.when_activated = lambda: changed(self._ours)
+        self._device.when_deactivated = lambda: changed(not self._ours)
 
     @property
     def active(self) -> bool:
         """The level now. Raises PanelFault."""
         with faults(self._name):
-            return bool(self._device.is_active)
+            return bool(self._device.is_active) == self._ours
 
     def close(self) -> None:
         with faults(self._name):
             self._device.close()
+
+
+def open_button(button: Button, pins: Pins) -> Input:
+    """Raises PanelFault."""
+    assert button.pin is not None
+    return Input("button", pins, button.pin, button.pressed, button.pull)
+
+
+def open_switch(switch: MuteSwitch, pins: Pins) -> Input:
+    """Raises PanelFault."""
+    assert switch.pin is not None
+    return Input("mute switch", pins, switch.pin, switch.muted, switch.pull)

@@ -13,7 +13,6 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, assert_never
@@ -26,7 +25,7 @@ from agent.panel.duties import ButtonDuty, Edge, LightsDuty, SwitchDuty, Watched
 from agent.panel.faults import PanelFault
 from agent.panel.lights import open_lights
 from agent.panel.look import Health, Scene
-from agent.panel.pins import Input, Pins
+from agent.panel.pins import Input, Pins, open_button, open_switch
 
 QUEUE = 1000  # bouncing contacts; the thread empties it within milliseconds
 STOP_S = 1.0
@@ -62,12 +61,16 @@ class Panel:
         self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin to show and to feel. Without anything wired there is no thread, and the switch is told to be off."""
+        """Begin to show and to feel; without anything wired there is no thread.
+
+        A mute switch is told to be on until it has been read, and where there is none (any more), to be off.
+        """
         panel = self._config
-        if panel.mute_switch.pin is None:
-            self._emit(MuteSwitched(self._clock(), on=False))
+        self._emit(MuteSwitched(self._clock(), on=panel.mute_switch.pin is not None))
         if panel.empty:
             return
+        if panel.uses_pins:
+            self._pins.load()
         if panel.lights != "none":
             self._lights = LightsDuty(panel, lambda: open_lights(panel, self._pins), lambda: self._clock().wall)
         if panel.button.pin is not None:
@@ -164,22 +167,18 @@ class Panel:
         return tuple(duty for duty in (self._switch, self._button, self._lights) if duty is not None)
 
     def _open_button(self) -> Input:
-        button = self._config.button
-        assert button.pin is not None
-        device = Input("button", self._pins, button.pin, button.pressed, button.pull)
+        device = open_button(self._config.button, self._pins)
         device.watch(lambda active: self._felt("button", active))
         return device
 
     def _open_switch(self) -> Input:
-        switch = self._config.mute_switch
-        assert switch.pin is not None
-        device = Input("mute switch", self._pins, switch.pin, switch.muted, switch.pull)
+        device = open_switch(self._config.mute_switch, self._pins)
         device.watch(lambda active: self._felt("switch", active))
         return device
 
     def _felt(self, of: Watched, active: bool) -> None:
         """On a thread of the pins' library."""
-        self._put(Edge(of, active, time.monotonic()))
+        self._put(Edge(of, active, self._clock().mono))
 
     def _pressed(self, action: PanelAction) -> None:
         self._emit(Pressed(self._clock(), action))
