@@ -1,0 +1,44 @@
+"""Fixtures of the tests that run inside of the guest, as root."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+from audio_helpers import HealthLog
+from cables import Heard
+
+from agent.config import Mic
+
+
+@pytest.fixture
+def health() -> HealthLog:
+    return HealthLog()
+
+
+@pytest.fixture
+def capture(health: HealthLog) -> Iterator[Callable[..., Heard]]:
+    """Starts captures; they are stopped afterwards, and none of them may have given up."""
+    started: list[Heard] = []
+
+    def start(device: str, **changes: object) -> Heard:
+        heard = Heard(Mic(device=device, **changes), health)
+        started.append(heard)
+        heard.capture.start()
+        return heard
+
+    yield start
+    for heard in started:
+        heard.capture.stop()
+        assert not heard.fatal
+
+
+@pytest.fixture
+def measured() -> Callable[[str, float], None]:
+    """Prints a figure for the report on the host."""
+
+    def tell(what: str, seconds: float) -> None:
+        sys.stdout.write(f"measured: {what}: {seconds * 1000:.0f} ms\n")
+
+    return tell
