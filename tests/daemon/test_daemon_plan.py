@@ -41,6 +41,7 @@ def plan(document: dict[str, Any], voice: str = "joe") -> Plan:
         ({"tts": {"rate": 1.2}}, {"voice"}),
         ({"audio": {"speaker": {"device": "hw:CARD=X"}}}, {"voice"}),
         ({"persona": {"prompt": "Be brief."}}, {"thinker"}),
+        ({"panel": {"board": "respeaker-2mic"}}, {"panel"}),
         ({"persona": {"language": "de"}}, {"thinker", "voice"}),
         ({"audio": {"mic": {"gain_db": 3.0}}}, {"capture", "ear"}),
     ],
@@ -66,6 +67,7 @@ def test_every_room_has_a_recipe() -> None:
     documents: list[dict[str, Any]] = [
         {"audio": {"mic": {"gain_db": 3.0}, "speaker": {"latency_ms": 80}}},
         {"asr": {"load": "first_use"}, "mqtt": {"port": 1884}, "persona": {"prompt": "x"}},
+        {"panel": {"brightness_percent": 10}},
     ]
     changed = itertools.chain.from_iterable(stale(plan({}), plan(document)) for document in documents)
     assert set(changed) == EVERY
