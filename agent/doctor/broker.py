@@ -37,7 +37,7 @@ def examine(context: Context) -> Iterator[Finding]:
     try:
         password = credentials.read(config.mqtt.password).reveal() if config.mqtt.password else None
     except CredentialError as error:
-        yield of_problem("broker", "password", f"mqtt.password: {error}", "sudo voice-agent doctor --only broker")
+        yield of_problem("broker", "password", f"mqtt.password: {error}", "voice-agent check")
         return
     yield from _Visit(config, where).findings(password)
 

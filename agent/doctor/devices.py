@@ -82,7 +82,7 @@ def _opened(context: Context, direction: Direction, device: str) -> Iterator[Fin
     try:
         form = _form(context, direction)
     except DeviceError as error:
-        yield _refused(context, direction, device, error)
+        yield refused(context, direction, device, error)
         return
     yield negotiated(direction, device, form)
 
@@ -124,7 +124,8 @@ def negotiated(direction: Direction, device: str, form: Format) -> Finding:
     return Finding("devices", severity, NAMES[direction], shown, remedy, figures)
 
 
-def _refused(context: Context, direction: Direction, device: str, error: DeviceError) -> Finding:
+def refused(context: Context, direction: Direction, device: str, error: DeviceError) -> Finding:
+    """Why a device could not be opened, and who has it."""
     name = NAMES[direction]
     figures: dict[str, object] = {"device": device, "code": error.code}
     if error.code == "busy":

@@ -41,8 +41,13 @@ def from_json(fields: Mapping[str, Any]) -> Finding:
 
 
 def of_problem(part: str, title: str, problem: str, otherwise: str) -> Finding:
-    """A failure out of an error's sentence: what stands behind its first semicolon is what helps, else `otherwise`."""
+    """A failure out of an error's sentence: what stands behind its first semicolon is what helps, else `otherwise`.
+
+    Only a warning, where whoever asks may not look: that says nothing about the service.
+    """
     detail, _, remedy = problem.partition("; ")
+    if "Permission denied" in problem:
+        return Finding(part, "warning", title, detail, f"sudo voice-agent doctor --only {part}")
     return Finding(part, "failure", title, detail, remedy or otherwise)
 
 

@@ -10,6 +10,7 @@ import json
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from difflib import get_close_matches
 
 import httpcore
@@ -17,7 +18,7 @@ import httpcore
 from agent import clock
 from agent.config import Config, LlmProfile
 from agent.doctor.context import Context
-from agent.doctor.finding import Finding, Severity
+from agent.doctor.finding import Finding, of_problem
 from agent.thinking.embedded import Embedded
 from agent.thinking.endpoint import Endpoint
 from agent.thinking.failure import Failure
@@ -110,15 +111,13 @@ async def _loaded(embedded: Embedded) -> None:
 
 
 async def _failed(name: str, profile: LlmProfile, failure: Failure) -> Finding:
-    last = profile.base_url or ""
-    remedy = REMEDIES.get(failure.code, "voice-agent doctor --only language").format(base_url=last.rstrip("/"))
+    remedy = REMEDIES.get(failure.code, "voice-agent check").format(base_url=(profile.base_url or "").rstrip("/"))
     if "models install" in failure.detail or "pip install" in failure.detail:
         remedy = failure.detail.partition("; ")[2]
     elif failure.code == "server_error" and profile.kind == "openai":
         remedy = _suggestion(profile, await _known(profile)) or remedy
-    severity: Severity = "failure"
     figures: dict[str, object] = {"kind": profile.kind, "model": profile.model, "code": failure.code}
-    return Finding("language", severity, name, failure.detail, remedy, figures)
+    return replace(of_problem("language", name, failure.detail.partition("; ")[0], remedy), figures=figures)
 
 
 def _suggestion(profile: LlmProfile, known: list[str]) -> str:

@@ -111,7 +111,7 @@ def _not_heard(heard: NotHeard, context: Context) -> Finding:
 def _noise(heard: Heard) -> Finding:
     figures = {"noise_dbfs": round(heard.noise_dbfs, 1)}
     if heard.noise_dbfs < QUIETEST_DBFS:
-        return Finding("sound", "ok", "noise floor", f"under {QUIETEST_DBFS:.0f} dBFS: no noise at all", "", figures)
+        return Finding("sound", "ok", "noise floor", f"under {_db(QUIETEST_DBFS)} dBFS: no noise at all", "", figures)
     shown = f"{_db(heard.noise_dbfs)} dBFS"
     if heard.noise_dbfs > NOISY_DBFS:
         remedy = "away from fans and loudspeakers; or lower the microphone's gain"

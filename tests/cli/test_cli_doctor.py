@@ -20,6 +20,7 @@ from agent import config_file
 from agent.cli.__main__ import main
 from agent.cli.doctor import table, verdict
 from agent.doctor.finding import Finding
+from agent.lab.room import Room
 
 PROGRAM = [sys.executable, "-m", "agent.cli"]
 QUICK = ["--only", "clock", "disk"]
@@ -70,6 +71,27 @@ def test_wait_for_a_service_that_is_not_there(capsys: pytest.CaptureFixture[str]
     shown = capsys.readouterr()
     assert json.loads(shown.out)["findings"][0]["title"] == "hears"
     assert "waiting for the service" in shown.err
+
+
+def test_wait_for_a_real_service(room: Room, tmp_path: Path) -> None:
+    """As the last gate of a deployment: it hears, its audio processes are looked at, and nothing is disturbed."""
+    (tmp_path / "state").mkdir()
+    quiet = {
+        "VOICE_AGENT__MQTT__ENABLED": "false",
+        "VOICE_AGENT__TTS__ENGINE": "espeak",
+        "XDG_CONFIG_HOME": str(tmp_path),
+    }
+    env = {**room.env, **quiet, "RUNTIME_DIRECTORY": str(tmp_path), "STATE_DIRECTORY": str(tmp_path / "state")}
+    with subprocess.Popen([*PROGRAM, "run"], env=env, stderr=subprocess.DEVNULL) as service:
+        words = ["doctor", "--wait", "60", "--json", "--only", "service", "devices"]
+        done = subprocess.run([*PROGRAM, *words], env=env, capture_output=True, text=True, check=False, timeout=120)
+        service.terminate()
+    found = {finding["title"]: finding for finding in json.loads(done.stdout)["findings"]}
+    assert done.returncode == 0
+    assert found["hears"]["severity"] == "ok"
+    assert found["own report"]["figures"]["pid"] == service.pid
+    assert found["its mic"]["severity"] == found["its wake"]["severity"] == "ok"
+    assert found["microphone"]["figures"]["period_ms"] == 10.0
 
 
 def test_data_only_when_piped() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.audio.alsa import Direction, Format
 from agent.config import Config
 from agent.doctor import board, clock, devices, disk, realtime, versions
 from agent.doctor.context import Context
@@ -139,6 +140,21 @@ def test_who_holds_a_device(tmp_path: Path) -> None:
     )
     assert list(devices.held_by(at(tmp_path), "capture")) == [4711]
     assert list(devices.held_by(at(tmp_path), "playback")) == []
+
+
+@pytest.mark.parametrize(
+    ("direction", "form", "severity", "words"),
+    [
+        ("capture", Format(16_000, 1, "S16", 160, 8000), "ok", "period 160 (10.0 ms), buffer 8000 (500 ms)"),
+        ("capture", Format(48_000, 2, "S32", 480, 24_000), "ok", "converted to 16000 Hz"),
+        ("capture", Format(16_000, 1, "S16", 160, 640), "warning", "buffer 640 (40 ms)"),
+        ("playback", Format(44_100, 2, "S16", 4096, 16_384), "warning", "period 4096 (92.9 ms)"),
+    ],
+)
+def test_what_was_negotiated(direction: Direction, form: Format, severity: str, words: str) -> None:
+    found = devices.negotiated(direction, "plughw:CARD=X", form)
+    assert found.severity == severity
+    assert words in found.detail
 
 
 def test_versions() -> None:

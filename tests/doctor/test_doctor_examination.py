@@ -77,6 +77,7 @@ def test_findings_are_the_same_on_both_sides() -> None:
         == "`install` brings it; or so"
     )
     assert of_problem("models", "voice", "it is gone", "look").remedy == "look"
+    assert of_problem("broker", "password", "x cannot be opened: Permission denied", "").severity == "warning"
 
 
 def test_exit_codes() -> None:

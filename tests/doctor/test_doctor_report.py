@@ -17,7 +17,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.doctor import report, service
+from agent.audio.alsa import DeviceError
+from agent.config import Config
+from agent.doctor import devices, report, service
+from agent.doctor.context import Context
 from agent.doctor.finding import Finding
 from agent.doctor.report import Report, Unreadable
 
@@ -113,6 +116,23 @@ def test_any_health_is_read_or_refused(health: Any) -> None:
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
         return
     assert isinstance(parsed, Report)
+
+
+def test_a_device_that_the_service_holds(folder: Path, living: int) -> None:
+    """That is how it should be, and not looked into; held by somebody else, it is a fault."""
+    context = Context(Config(), True, lambda text: None, folder)
+    busy = DeviceError("busy", "plughw:CARD=Mic is in use by another program; stop it")
+    status = folder / "proc/asound/card0/pcm0c/sub0/status"
+    status.parent.mkdir(parents=True)
+    write(folder, living)
+    status.write_text(f"state: RUNNING\nowner_pid   : {living}\n")
+    held = devices.refused(context, "capture", "plughw:CARD=Mic", busy)
+    assert held.severity == "info"
+    assert held.remedy == devices.FREE_IT
+    status.write_text(f"state: RUNNING\nowner_pid   : {os.getpid()}\n")
+    taken = devices.refused(context, "capture", "plughw:CARD=Mic", busy)
+    assert taken.severity == "failure"
+    assert f"process {os.getpid()}" in taken.detail
 
 
 def test_no_right_to_read(folder: Path) -> None:

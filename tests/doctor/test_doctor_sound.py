@@ -10,7 +10,7 @@ import pytest
 
 from agent.config import Audio, Config, Mic, Speaker
 from agent.doctor import sound
-from agent.doctor.chirp import Channel, Heard, NotHeard
+from agent.doctor.chirp import Channel, Heard, NotHeard, Train
 from agent.doctor.context import Context
 from agent.doctor.finding import Finding
 from agent.doctor.take import Take, loudness
@@ -49,6 +49,7 @@ def test_chirps_are_heard(echoing: Room) -> None:
 def test_a_speaker_that_nobody_hears(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in room.env.items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setattr(sound, "Train", lambda: Train((0.0, 0.5, 1.1)))
     found = by_title(sound.examine(context()))["chirps"]
     assert found.severity == "failure"
     assert "zeros" in found.detail
