@@ -83,9 +83,11 @@ def test_wait_for_a_real_service(room: Room, tmp_path: Path) -> None:
     }
     env = {**room.env, **quiet, "RUNTIME_DIRECTORY": str(tmp_path), "STATE_DIRECTORY": str(tmp_path / "state")}
     with subprocess.Popen([*PROGRAM, "run"], env=env, stderr=subprocess.DEVNULL) as service:
-        words = ["doctor", "--wait", "60", "--json", "--only", "service", "devices"]
-        done = subprocess.run([*PROGRAM, *words], env=env, capture_output=True, text=True, check=False, timeout=120)
-        service.terminate()
+        try:
+            words = ["doctor", "--wait", "60", "--json", "--only", "service", "devices"]
+            done = subprocess.run([*PROGRAM, *words], env=env, capture_output=True, text=True, check=False, timeout=120)
+        finally:
+            service.terminate()
     found = {finding["title"]: finding for finding in json.loads(done.stdout)["findings"]}
     assert done.returncode == 0
     assert found["hears"]["severity"] == "ok"

@@ -39,8 +39,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture(scope="module")
 def living() -> Iterator[int]:
     """A process that looks like the service."""
-    command = [sys.executable, "-c", "import sys; sys.stdin.read()", "voice-agent"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE) as process:
+    command = [sys.executable, "-c", "import sys; print('up', flush=True); sys.stdin.read()", "voice-agent"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        process.stdout.readline()
         yield process.pid
 
 
