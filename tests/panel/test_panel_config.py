@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from pydantic import ValidationError
 
 from agent import config_file
 from agent.config import Panel
-from agent.config.panel import Button
+from agent.config.panel import Board, Button
 from agent.config_file import ConfigError
+
+PAGE = Path(__file__).parents[2] / "docs" / "panel.md"
 
 
 def test_nothing_is_wired_by_default() -> None:
@@ -61,6 +66,18 @@ def test_other_lights_than_the_boards_have_pins_of_their_own() -> None:
 def test_what_cannot_be_meant(values: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         Panel.model_validate(values)
+
+
+def test_what_the_documentation_shows_is_valid() -> None:
+    blocks = re.findall(r"```toml\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(blocks) == 3
+    for block in blocks:
+        assert not Panel.model_validate(tomllib.loads(block)["panel"]).empty
+
+
+def test_every_board_is_documented() -> None:
+    text = PAGE.read_text(encoding="utf-8")
+    assert all(f"| `{board}` |" in text for board in get_args(Board) if board != "none")
 
 
 def test_in_a_file(tmp_path: Path) -> None:
