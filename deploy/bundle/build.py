@@ -50,7 +50,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory(dir=CACHE) as scratch:
             folder = Path(scratch)
             _fill(folder, systems, models, wanted, args)
-            print(_archive(folder, args.to, systems))
+            print(_archive(folder, args.to, args.version or wheel.version(), systems))
     except subprocess.CalledProcessError as error:
         sys.exit(f"bundle: {error.cmd[0]} ended with {error.returncode}; what it said stands above")
 
@@ -61,6 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--release", nargs="+", choices=RELEASES, default=list(RELEASES))
     parser.add_argument("--model", nargs="*", metavar="NAME", help="of `voice-agent models list`; default: the role's")
     parser.add_argument("--extra", nargs="*", default=[], metavar="NAME", help="with requirements-NAME.txt")
+    parser.add_argument("--version", default="", help="instead of the one in pyproject.toml")
     parser.add_argument("--accept-unverified", action="store_true", help="models whose checksum is not known for sure")
     parser.add_argument("--to", type=Path, default=PROJECT / "dist", metavar="FOLDER")
     return parser.parse_args()
@@ -68,14 +69,14 @@ def _arguments() -> argparse.Namespace:
 
 def _fill(folder: Path, systems: list[Target], models: list[str], wanted: Wanted, args: argparse.Namespace) -> None:
     note("the wheel of voice-agent")
-    own = wheel.build(folder)
+    own = wheel.build(folder, args.version)
     _models(folder / "models", models, args.accept_unverified)
     for target in systems:
         os.link(parts.make(target, wanted, CACHE), folder / f"{target.name}.tar")
     for name in CARRIED:
         _carry(name, folder)
     manifest = {
-        "version": wheel.version(),
+        "version": args.version or wheel.version(),
         "wheel": own.name,
         "systems": {target.name: {"python": target.python, "part": f"{target.name}.tar"} for target in systems},
         "models": models,
@@ -104,7 +105,7 @@ def _carry(name: str, folder: Path) -> None:
         shutil.copy(source, folder / name)
 
 
-def _archive(folder: Path, to: Path, systems: list[Target]) -> Path:
+def _archive(folder: Path, to: Path, version: str, systems: list[Target]) -> Path:
     """The finished archive, put into place by one rename."""
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     note(f"checksums of {len(files)} files")
@@ -113,7 +114,7 @@ def _archive(folder: Path, to: Path, systems: list[Target]) -> Path:
         with file.open("rb") as stream:
             lines.append(f"{hashlib.file_digest(stream, 'sha256').hexdigest()}  {file.relative_to(folder)}\n")
     (folder / "SHA256SUMS").write_text("".join(lines), encoding="utf-8")
-    name = "-".join(["voice-agent-bundle", wheel.version(), *_limits(systems)])
+    name = "-".join(["voice-agent-bundle", version, *_limits(systems)])
     to.mkdir(parents=True, exist_ok=True)
     part, final = to / f".{name}.tar.part", to / f"{name}.tar"
     with tarfile.open(part, "w") as tar:

@@ -57,7 +57,7 @@ def _plain(tar: tarfile.TarFile) -> list[tarfile.TarInfo]:
     for member in members:
         path = Path(member.name)
         if not (member.isfile() or member.isdir()) or path.is_absolute() or ".." in path.parts:
-            raise BadBundle(f"{tar.name} holds {member.name}, which no bundle has: do not use it")
+            raise BadBundle(f"it holds {member.name}, which no bundle has: do not use it")
     return members
 
 

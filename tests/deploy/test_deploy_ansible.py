@@ -1,7 +1,9 @@
-"""The role, as far as it can be read without Ansible: it speaks of files, commands and settings that there are."""
+"""The role, as far as it can be read without a machine: it speaks of files, commands and settings that there are."""
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -15,6 +17,10 @@ PROJECT = Path(__file__).parents[2]
 ANSIBLE = PROJECT / "deploy" / "ansible"
 ROLE = ANSIBLE / "roles" / "voice_agent"
 DEFAULTS = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
+OPTIONS = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
+README = (ANSIBLE / "README.md").read_text()
+TOOLS = PROJECT / ".cache/deploy/bin"
+TYPES = {"str": str, "path": str, "bool": bool, "int": int, "list": list, "dict": dict}
 
 
 @pytest.mark.parametrize("file", sorted(ANSIBLE.rglob("*.yml")), ids=lambda file: file.name)
@@ -27,31 +33,76 @@ def test_what_is_copied_is_there(key: str) -> None:
     assert (PROJECT / DEFAULTS[key].removeprefix("{{ voice_agent_project }}/")).is_file()
 
 
-def test_the_requirements_are_pinned_by_hash_and_name_no_address() -> None:
-    for key in ("voice_agent_requirements", "voice_agent_build_requirements"):
-        text = (PROJECT / DEFAULTS[key].removeprefix("{{ voice_agent_project }}/")).read_text()
-        pinned = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
-        assert all("==" in line for line in pinned)
-        assert text.count("--hash=sha256:") >= len(pinned)
-        assert "://" not in text
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-build.txt", "requirements-deploy.txt"])
+def test_the_requirements_are_pinned_by_hash_and_name_no_address(name: str) -> None:
+    text = (PROJECT / name).read_text()
+    pinned = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+    assert all("==" in line for line in pinned)
+    assert text.count("--hash=sha256:") >= len(pinned)
+    assert "://" not in text
 
 
 def test_the_models_are_in_the_catalogue() -> None:
     assert set(DEFAULTS["voice_agent_models"]) <= {model.name for model in catalogue()}
 
 
+def test_every_variable_has_its_type_and_its_meaning() -> None:
+    assert OPTIONS.keys() == DEFAULTS.keys()
+    for name, option in OPTIONS.items():
+        assert isinstance(DEFAULTS[name], TYPES[option["type"]]), name
+        assert len(option["description"]) > 10, name
+
+
+def test_every_variable_is_in_the_readme() -> None:
+    assert set(DEFAULTS) <= set(re.findall(r"`(voice_agent_\w+)`", README))
+    assert set(re.findall(r"`(voice_agent_\w+)", README)) <= {*DEFAULTS, "voice_agent_serial"}
+
+
+def test_the_version_is_the_one_of_the_project() -> None:
+    assert f'version = "{DEFAULTS["voice_agent_version"]}"' in (PROJECT / "pyproject.toml").read_text()
+
+
+def test_drop_ins_of_the_example_are_there() -> None:
+    named = re.findall(r"voice_agent_drop_ins: \[(.+)\]", "".join(file.read_text() for file in _inventory()))
+    assert named
+    for name in ", ".join(named).split(", "):
+        assert (PROJECT / f"deploy/systemd/drop-ins/{name}.conf").is_file(), name
+
+
 def test_secrets_are_written_for_root_alone_and_not_logged() -> None:
-    tasks = yaml.safe_load((ROLE / "tasks" / "config.yml").read_text())
-    task = next(task for task in tasks if task["name"] == "Write the credentials")
-    assert task["no_log"] is True
-    assert (task["ansible.builtin.copy"]["owner"], task["ansible.builtin.copy"]["mode"]) == ("root", "0600")
+    for file in ("check.yml", "broker.yml"):
+        for task in _tasks(yaml.safe_load((ROLE / "tasks" / file).read_text())):
+            if "password" in str(task) or "credentials" in str(task.get("ansible.builtin.copy", {}).get("dest")):
+                copied = task.get("ansible.builtin.copy", {})
+                assert task.get("no_log") or "content" not in copied, task["name"]
+                assert copied.get("mode", "0600") == "0600", task["name"]
+
+
+@pytest.mark.parametrize("playbook", sorted(ANSIBLE.glob("*.yml")), ids=lambda file: file.name)
+def test_ansible_understands_the_playbook(playbook: Path) -> None:
+    done = _run(ANSIBLE, "ansible-playbook", "--syntax-check", playbook.name)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_ansible_lint_has_nothing_to_say(tmp_path: Path) -> None:
-    tool = shutil.which("ansible-lint")
-    if tool is None:
-        pytest.skip("ansible-lint is not installed")
     copy = shutil.copytree(ANSIBLE, tmp_path / "ansible")
-    command = [tool, "--offline", "--profile", "production"]
-    done = subprocess.run(command, cwd=copy, capture_output=True, text=True, timeout=110)
+    done = _run(copy, "ansible-lint", "--offline", "--nocolor", "--profile", "production")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def _run(folder: Path, tool: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    path = f"{TOOLS}:{os.environ['PATH']}"
+    found = shutil.which(tool, path=path)
+    if found is None:
+        pytest.skip(f"{tool} is not installed; make test-deploy brings it")
+    env = {**os.environ, "PATH": path, "LC_ALL": "C.UTF-8"}
+    return subprocess.run([found, *arguments], cwd=folder, env=env, capture_output=True, text=True, timeout=110)
+
+
+def _tasks(tasks: list[dict[str, object]]) -> list[dict[str, object]]:
+    """Those within blocks, too."""
+    return [inner for task in tasks for inner in (_tasks(task["block"]) if "block" in task else [task])]  # type: ignore[arg-type]
+
+
+def _inventory() -> list[Path]:
+    return sorted((ANSIBLE / "inventory").rglob("*.yml"))
