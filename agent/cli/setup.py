@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -10,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import tomlkit
-from rich.padding import Padding
 from rich.panel import Panel
 from rich.syntax import Syntax
 from rich.text import Text
@@ -49,6 +49,8 @@ def run(args: argparse.Namespace) -> int:
     console = screen.console()
     asker: Asker = Prepared(console) if prepared else Person(console)
     path = document.target(args.config)
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a lost connection must leave nothing behind either
+        signal.signal(number, signal.default_int_handler)
     try:
         document.check_writable(path)
         with Draft(path) as draft:
@@ -106,7 +108,7 @@ def _finish(draft: Draft, asker: Asker) -> int:
     text = document.changed(document.read(draft.path), draft.changes)
     shown = tomlkit.dumps(document.nested(draft.changes)).strip() or "# all as by default"
     code = Syntax(shown, "toml", theme="ansi_dark", background_color="default", word_wrap=True)
-    console.print("", Panel(code, title=f"{draft.path}, what is new in it", title_align="left", border_style="cyan"))
+    console.print("", Panel(code, title=f"what is new in {draft.path.name}", title_align="left", border_style="cyan"))
     for name in draft.secrets:
         console.print(screen.hint(f"and the credential {name}, for its owner only"))
     if not asker.yes("Write it?", True):
@@ -128,7 +130,9 @@ def _check(draft: Draft, asker: Asker) -> int:
         asker.console.print(screen.hint("put that right, then: voice-agent check"))
         return 78
     asker.console.print(screen.good("configuration and models are fine"))
-    asker.console.print(Padding(Text.assemble("Next:  ", (_next(draft), "bold")), (1, 1)))
+    asker.console.print()
+    asker.console.print(Text.assemble(" Next:  ", (_next(draft), "bold")), soft_wrap=True)  # to be copied in one piece
+    asker.console.print()
     return 0
 
 

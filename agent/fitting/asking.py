@@ -5,6 +5,7 @@ Every question has a default, which Enter takes. Ctrl-C is nobody's business her
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Callable, Sequence
 from typing import Literal, Protocol
 
@@ -67,7 +68,8 @@ class Person:
             self.console.print(screen.bad(wrong))
 
     def secret(self, question: str) -> str:
-        return self.console.input(Text.assemble(" ", question, ": "), password=True).strip()
+        # It stops the echo before it asks, and rich's own prompt after: what is typed in between would be seen.
+        return getpass.getpass(f" {question}: ").strip()
 
     def choose(self, question: str, rows: Sequence[tuple[str, str]], default: int) -> int:
         self.console.print(screen.options(rows, default + 1))
