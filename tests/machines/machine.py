@@ -9,6 +9,7 @@ Rules:
   `stop`.
 - Each has a control group of its own: two machines in one would take each other's processes for theirs.
 - What only this host needs for its network (`network.py`) is brought by the machine, never by what is tested.
+- Locking memory and asking for realtime are a matter of limits in there, as on a device: nspawn would refuse the calls.
 - A host that cannot boot one raises `Unsupported`: a test skips with that reason.
 """
 
@@ -48,7 +49,7 @@ BOOT = """
 mount -t overlay overlay -o "lowerdir=$LOWER,upperdir=$UPPER,workdir=$WORK" "$ROOT"
 [ -z "$GROUP" ] || echo $$ > "$GROUP/cgroup.procs"
 exec systemd-nspawn --quiet -D "$ROOT" -M "$NAME" --boot --register=no --keep-unit --console=pipe --timezone=off \
-  --system-call-filter=bpf --capability=CAP_BPF "$@"
+  --system-call-filter="bpf @memlock sched_setscheduler sched_setparam sched_setattr" --capability=CAP_BPF "$@"
 """
 
 
@@ -263,7 +264,9 @@ class Machine:
 
 
 def _before_boot(upper: Path) -> None:
-    """No server of the machine's listens on the host's ports: ssh comes by `ssh_proxy`."""
+    """What an installer would have written; and no ssh server on the host's ports: ssh comes by `ssh_proxy`."""
+    (upper / "etc").mkdir(exist_ok=True)
+    (upper / "etc/hosts").write_text("127.0.0.1 localhost\n::1 localhost ip6-localhost\n")
     units = upper / "etc/systemd/system"
     units.mkdir(parents=True, exist_ok=True)
     for name in ("ssh.service", "ssh.socket"):
