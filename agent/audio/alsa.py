@@ -178,6 +178,12 @@ def devices(direction: Direction) -> list[Device]:
     return found
 
 
+def library_version() -> str:
+    """Of alsa-lib, such as "1.2.8"."""
+    version: str = alsaaudio.asoundlib_version()
+    return version
+
+
 def unstable(device: str) -> str | None:
     """A name such as hw:1 changes when another card comes first; returns the stable one (or a hint), None if fine."""
     match = re.fullmatch(r"(plug)?hw:(\d+)(?:,(\d+))?", device)
