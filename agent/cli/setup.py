@@ -7,6 +7,7 @@ import signal
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -49,11 +50,9 @@ def run(args: argparse.Namespace) -> int:
     console = screen.console()
     asker: Asker = Prepared(console) if prepared else Person(console)
     path = document.target(args.config)
-    for number in (signal.SIGTERM, signal.SIGHUP):  # a lost connection must leave nothing behind either
-        signal.signal(number, signal.default_int_handler)
     try:
         document.check_writable(path)
-        with Draft(path) as draft:
+        with _interruptible(), Draft(path) as draft:
             for key, value in _answers(args.answers):
                 draft.set(key, value)
             draft.config  # noqa: B018 - wrong answers end it before anything is tried
@@ -61,9 +60,20 @@ def run(args: argparse.Namespace) -> int:
             return _finish(draft, asker)
     except (Trouble, NotWritable) as error:
         raise Unavailable(str(error)) from error
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, EOFError):
         console.print("\n\n Nothing was changed.")
-        raise
+        return 130
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    """A lost connection ends it as Ctrl-C does: nothing is left behind."""
+    before = {number: signal.signal(number, signal.default_int_handler) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _answers(path: Path | None) -> Iterator[tuple[str, Any]]:

@@ -6,6 +6,7 @@ looks first, so that they can be tried out; it is gone with the draft.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -91,6 +92,7 @@ class Draft:
         """From now on the credential of that name can be read by this process."""
         if self._folder is None:
             self._folder = Path(tempfile.mkdtemp(prefix="voice-agent-", dir=MEMORY if MEMORY.is_dir() else None))
+            atexit.register(shutil.rmtree, self._folder, ignore_errors=True)  # two signals may come one upon the other
             os.environ[VARIABLE] = str(self._folder)
         (self._folder / name).write_text(text, encoding="utf-8")
         self.secrets[name] = text

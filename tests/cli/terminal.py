@@ -79,6 +79,11 @@ class Terminal:
         """Ctrl-C."""
         os.write(self._master, b"\x03")
 
+    def hang_up(self) -> None:
+        """The connection is lost: the signal, and the end of what is typed."""
+        os.kill(self.pid, signal.SIGHUP)
+        os.write(self._master, b"\x04")
+
     def ended(self, timeout_s: float = 20.0) -> int:
         """Wait for the program's end; its exit code."""
         assert self._process is not None
