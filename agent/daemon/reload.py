@@ -5,11 +5,13 @@ Rules:
   Only the change itself is done by the main loop, between two events.
 - systemd is told RELOADING=1 before and READY=1 after it, whatever comes out.
 - Signals that come while a reload is at work are one more reload after it. Signals during the stop are nothing.
+- What was replaced is freed at once, since a small device has no room for two sets of models.
 - Refused means that nothing has changed; all reasons are told at once.
 """
 
 from __future__ import annotations
 
+import gc
 import queue
 import threading
 import time
@@ -66,11 +68,11 @@ class Reload:
         self._prepare = prepare
         self._carry_out = carry_out
         self._refuse = refuse
-        self._asked: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._stopping = threading.Event()
 
     def ask(self) -> None:
-        self._asked.put(True)
+        self._asked.put(None)
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="reload", daemon=True).start()
@@ -78,12 +80,15 @@ class Reload:
     def stop(self) -> None:
         """No reload begins any more. One that is being prepared comes to nothing."""
         self._stopping.set()
-        self._asked.put(False)
+        self._asked.put(None)
 
     def _run(self) -> None:
-        while self._asked.get() and not self._stopping.is_set():
+        while True:
+            self._asked.get()
             while not self._asked.empty():
                 self._asked.get()
+            if self._stopping.is_set():
+                return
             self._begin()
             try:
                 change = self._prepare()
@@ -91,6 +96,9 @@ class Reload:
                 self._refuse(refused)
             else:
                 self._carry_out(change)
+                if change.names:
+                    del change
+                    gc.collect()  # rooms and their callbacks refer to each other, so models and descriptors wait for it
 
 
 def prepare(

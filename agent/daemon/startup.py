@@ -33,7 +33,14 @@ def renewed(state: State, old: Config, new: Config, volume_kept: bool) -> State:
     percent = new.audio.speaker.volume_percent
     followed = percent != old.audio.speaker.volume_percent and not volume_kept
     health = {part: each for part, each in state.health.items() if part != "mqtt" or new.mqtt.enabled}
-    return replace(state, rules=rules_of(new), health=health, volume=percent if followed else state.volume)
+    unread = new.panel != old.panel and new.panel.mute_switch.pin is not None
+    return replace(
+        state,
+        rules=rules_of(new),
+        health=health,
+        volume=percent if followed else state.volume,
+        switched_off=state.switched_off or unread,
+    )
 
 
 def restored(state: State) -> tuple[ShowSetting | ShowState, ...]:

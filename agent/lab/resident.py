@@ -55,10 +55,11 @@ class Resident:
         assert self._process is not None
         return self._process.pid
 
-    def configure(self, changes: Mapping[str, Value]) -> None:
-        """Rewrite its configuration file with these changes; a SIGHUP makes them its own."""
+    def configure(self, changes: Mapping[str, Value | None]) -> None:
+        """Rewrite its configuration file with these changes (None: not set); a SIGHUP makes them its own."""
         assert self._folder is not None
-        self._settings |= changes
+        changed = {**self._settings, **changes}
+        self._settings = {key: value for key, value in changed.items() if value is not None}
         (self._folder / "config.toml").write_text(to_toml({"version": 1, **self._settings}))
 
     @property
