@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import Any
 
 from machines.house import House
@@ -167,11 +166,3 @@ class Service:
         """How it goes, for an assertion that failed."""
         status = self.machine.run(["systemctl", "status", "--no-pager", "--full", "--lines=30", UNIT], check=False)
         return status.stdout
-
-    def wants_reload(self) -> bool:
-        """Whether the installed program reloads its configuration at SIGHUP."""
-        agent = Path("/opt/voice-agent/current/lib")
-        found = self.machine.run(
-            ["grep", "-rqs", "RELOADING\\|reloading()", str(agent), "--include=daemon.py"], check=False
-        )
-        return found.returncode == 0

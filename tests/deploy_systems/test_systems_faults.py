@@ -9,11 +9,10 @@ import time
 from collections.abc import Callable
 
 import pytest
-from deploy_systems.service import CONFIG, UNIT, Service
+from deploy_systems.service import UNIT, Service
 
 Record = Callable[[str, object], None]
 
-RESTART_S = 2.0  # RestartSec
 BURST = 5  # StartLimitBurst
 
 
@@ -75,32 +74,32 @@ def test_it_is_not_started_for_ever(fresh: Service, record_property: Record) -> 
 
 
 def test_a_reload_takes_the_new_configuration_and_refuses_a_bad_one(fresh: Service, record_property: Record) -> None:
-    if not fresh.wants_reload():
-        pytest.skip("the program does not reload its configuration yet")
-    main = fresh.main_pid
-    reload(fresh, record_property, main)
+    assert fresh.show("Type") == "notify"
+    reload(fresh, record_property)
 
 
-@pytest.mark.parametrize("drop_in", ["notify-reload.conf"])
-def test_a_reload_that_systemd_waits_for(fresh: Service, drop_in: str, record_property: Record) -> None:
-    if fresh.machine.release == "bookworm":
+def test_a_reload_that_systemd_waits_for(service: Service, record_property: Record) -> None:
+    if service.machine.release == "bookworm":
         pytest.skip("systemd 252 knows no notify-reload")
-    if not fresh.wants_reload():
-        pytest.skip("the program does not reload its configuration yet")
-    fresh.fresh(None, drop_in)
-    assert fresh.show("Type") == "notify-reload"
-    reload(fresh, record_property, fresh.main_pid)
+    service.fresh(None, "notify-reload.conf")
+    assert service.show("Type") == "notify-reload"
+    reload(service, record_property)
+    # It returned when all was done.
+    assert service.show("StatusText").startswith("reload refused") or "refused" in service.journal()
 
 
-def reload(service: Service, record_property: Record, main: int) -> None:
-    """A good configuration, a bad one: the same process, and it lives on."""
-    for setting, word in ((0.6, "good"), (7.0, "bad")):
-        service.configure({"wake.threshold": setting})
+def reload(service: Service, record_property: Record) -> None:
+    """A good configuration, a bad one: the same process lives on, and tells what became of them."""
+    main = service.main_pid
+    for threshold, good in ((0.6, True), (7.0, False)):
+        service.configure({"wake.threshold": threshold})
         service.begin()
         began = time.monotonic()
         service.machine.run(["systemctl", "reload", UNIT], timeout=30)
-        record_property(f"{word}_s", time.monotonic() - began)
+        record_property(f"reload_{'good' if good else 'bad'}_returned_s", time.monotonic() - began)
+        event = service.wait("event/reload")
+        assert event.data["ok"] is good
+        assert "wake.threshold" in str(event.data)
         service.until("ActiveState", lambda state: state == "active")
-        assert service.main_pid == main, service.tell()
-    assert CONFIG in service.journal() or "wake.threshold" in service.journal()
+    assert service.main_pid == main, service.tell()
     service.say("Still here.")

@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from machines.machine import Machine
 NEEDED = ("libasound2-plugins", "espeak-ng", "alsa-utils")
 BUILDING = ("gcc", "pkg-config", "python3-dev", "libasound2-dev", "libsystemd-dev")
 # The room and the house around it.
+DESKTOP = ("pipewire-alsa", "wireplumber", "pipewire-bin", "libpam-systemd", "dbus-user-session")
 ROOM = ("pulseaudio", "pulseaudio-utils", "mosquitto", "mosquitto-clients", "procps")
 ENVIRONMENT = "/opt/voice-agent/test"
 PIP = (f"{ENVIRONMENT}/bin/pip", "install", "--quiet", "--disable-pip-version-check")
@@ -31,20 +33,22 @@ PIP = (f"{ENVIRONMENT}/bin/pip", "install", "--quiet", "--disable-pip-version-ch
 EXTRA = "moonshine-voice"
 NO_SERVERS = "#!/bin/sh\nexit 101\n"
 INSTALL_S = 900.0
+RECIPE = "1"  # changes where the same parts are put together in another way
 
 
 def layers(release: roots.Release) -> tuple[Path, ...]:
     """For `Machine(release, layers(release))`. Raises Unsupported, CommandFailed."""
     below = roots.base(release)
     extra = extra_requirements()
-    folder = roots.cache() / f"{release}-service-{_key(below, extra)}"
-    with roots.locked(f"{release}-service"):
-        if not folder.is_dir():
-            _make(release, below, extra, folder)
-            for old in roots.cache().glob(f"{release}-service-*"):
-                if old.is_dir() and old != folder:
-                    shutil.rmtree(old)
-    return folder, below
+    parts = [RECIPE, below.name, *NEEDED, *BUILDING, *ROOM, extra]
+    parts += [(roots.PROJECT / name).read_text() for name in ("requirements.txt", "requirements-build.txt")]
+    return _kept(release, "service", parts, (below,), lambda machine: _libraries(machine, extra))
+
+
+def desktop_layers(release: roots.Release) -> tuple[Path, ...]:
+    """The same on a desktop: sessions, and PipeWire in PulseAudio's place."""
+    below = layers(release)
+    return _kept(release, "desktop", [below[0].name, *DESKTOP], below, lambda machine: _packages(machine, DESKTOP))
 
 
 def install(machine: Machine) -> None:
@@ -109,30 +113,46 @@ def _needed_by(name: str, known: frozenset[str] = frozenset()) -> frozenset[str]
     return known
 
 
-def _key(below: Path, extra: str) -> str:
-    parts = [below.name, *NEEDED, *BUILDING, *ROOM, extra, Path(__file__).read_text()]
-    parts += [(roots.PROJECT / name).read_text() for name in ("requirements.txt", "requirements-build.txt")]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+def _kept(
+    release: roots.Release,
+    kind: str,
+    parts: Sequence[str],
+    below: tuple[Path, ...],
+    make: Callable[[Machine], None],
+) -> tuple[Path, ...]:
+    """The layer of this kind on top of those below, made where nobody has made it from the same parts."""
+    key = hashlib.sha256("\0".join(parts).encode()).hexdigest()[:12]
+    folder = roots.cache() / f"{release}-{kind}-{key}"
+    with roots.locked(f"{release}-{kind}"):
+        if not folder.is_dir():
+            part = folder.with_name(f"{folder.name}.part")
+            shutil.rmtree(part, ignore_errors=True)
+            part.mkdir()
+            with Machine(release, below, upper=part) as machine:
+                make(machine)
+                # What only this host needs, and what would only take room.
+                machine.sh("rm -rf /etc/pip.conf /root/.cache /root/*.txt; apt-get clean; rm -rf /var/lib/apt/lists/*")
+            part.rename(folder)
+            roots.forget_old(f"{release}-{kind}-*")
+    return folder, *below
 
 
-def _make(release: roots.Release, below: Path, extra: str, folder: Path) -> None:
-    part = folder.with_name(f"{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    part.mkdir()
-    with Machine(release, (below,), upper=part) as machine:
-        machine.write("/usr/sbin/policy-rc.d", NO_SERVERS, 0o755)
-        machine.run(["apt-get", "update", "-q"], timeout=INSTALL_S)
-        packages = [*NEEDED, *BUILDING, *ROOM]
-        machine.run(["apt-get", "install", "-q", "-y", "--no-install-recommends", *packages], timeout=INSTALL_S)
-        machine.run(["python3", "-m", "venv", ENVIRONMENT])
-        machine.run(["ln", "-sfn", ENVIRONMENT, "/opt/voice-agent/current"])
-        for name in ("requirements-build.txt", "requirements.txt"):
-            machine.copy(roots.PROJECT / name, f"/root/{name}")
-        machine.write("/root/extra.txt", extra)
-        machine.run([*PIP, "--require-hashes", "-r", "/root/requirements-build.txt"], timeout=INSTALL_S)
-        files = ["-r", "/root/requirements.txt", "-r", "/root/extra.txt"]
-        machine.run([*PIP, "--require-hashes", "--use-pep517", "--no-build-isolation", *files], timeout=INSTALL_S)
-        # What only this host needs, or would be in the way: servers that start by themselves, pip's settings.
-        machine.sh("systemctl disable mosquitto.service; rm -rf /usr/sbin/policy-rc.d /root/*.txt /etc/pip.conf")
-        machine.sh("rm -rf /root/.cache; apt-get clean; rm -rf /var/lib/apt/lists/*", timeout=INSTALL_S)
-    part.rename(folder)
+def _packages(machine: Machine, names: Sequence[str]) -> None:
+    """Debian packages, without their servers being started."""
+    machine.write("/usr/sbin/policy-rc.d", NO_SERVERS, 0o755)
+    machine.run(["apt-get", "update", "-q"], timeout=INSTALL_S)
+    machine.run(["apt-get", "install", "-q", "-y", "--no-install-recommends", *names], timeout=INSTALL_S)
+    machine.run(["rm", "/usr/sbin/policy-rc.d"])
+
+
+def _libraries(machine: Machine, extra: str) -> None:
+    _packages(machine, [*NEEDED, *BUILDING, *ROOM])
+    machine.run(["systemctl", "disable", "mosquitto.service"])
+    machine.run(["python3", "-m", "venv", ENVIRONMENT])
+    machine.run(["ln", "-sfn", ENVIRONMENT, "/opt/voice-agent/current"])
+    for name in ("requirements-build.txt", "requirements.txt"):
+        machine.copy(roots.PROJECT / name, f"/root/{name}")
+    machine.write("/root/extra.txt", extra)
+    machine.run([*PIP, "--require-hashes", "-r", "/root/requirements-build.txt"], timeout=INSTALL_S)
+    files = ["-r", "/root/requirements.txt", "-r", "/root/extra.txt"]
+    machine.run([*PIP, "--require-hashes", "--use-pep517", "--no-build-isolation", *files], timeout=INSTALL_S)

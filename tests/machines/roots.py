@@ -9,6 +9,7 @@ import fcntl
 import os
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,7 @@ RELEASES: tuple[Release, ...] = ("bookworm", "trixie")
 PROJECT = Path(__file__).parents[2]
 ROOT_SCRIPT = PROJECT / "deploy/bundle/root.sh"
 MAKE_S = 1800.0
+KEEP_S = 86_400.0
 
 
 def cache() -> Path:
@@ -60,10 +62,16 @@ def base(release: Release) -> Path:
     with locked(f"{release}-{arch}-folder"):
         if not folder.is_dir():
             _unpack(tar, folder)
-            for old in cache().glob(f"{release}-{arch}-[0-9]*"):
-                if old.is_dir() and old != folder and not old.name.endswith(".part"):
-                    shutil.rmtree(old)
+            forget_old(f"{release}-{arch}-[0-9]*")
     return folder
+
+
+def forget_old(pattern: str) -> None:
+    """Remove such folders, but for the newest: another machine may still stand on one that was made today."""
+    found = sorted((path for path in cache().glob(pattern) if path.is_dir()), key=lambda path: path.stat().st_ctime)
+    for old in found[:-1]:
+        if old.stat().st_ctime < time.time() - KEEP_S:
+            shutil.rmtree(old)
 
 
 def _unpack(tar: Path, folder: Path) -> None:
