@@ -118,5 +118,6 @@ lock: ## pin the dependencies anew (ARGS="--upgrade")
 	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }
 	$(UV_COMPILE) requirements-build.in -o requirements-build.txt
 	$(UV_COMPILE) pyproject.toml -o requirements.txt
+	$(UV_COMPILE) pyproject.toml --extra gpio --constraint requirements.txt -o requirements-gpio.txt
 	$(UV_COMPILE) pyproject.toml --extra dev -o requirements-dev.txt
 	@! grep -nE '://|^-' requirements*.txt || { echo "an address got into the requirements"; exit 1; }

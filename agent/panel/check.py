@@ -24,9 +24,13 @@ def _devices(panel: Panel, pins: Pins) -> Iterator[Callable[[], Closable]]:
     if panel.lights != "none":
         yield lambda: open_lights(panel, pins)
     if panel.button.pin is not None:
-        yield lambda: open_button(panel.button, pins)
+        yield lambda: open_button(panel.button, pins, _nobody)
     if panel.mute_switch.pin is not None:
-        yield lambda: open_switch(panel.mute_switch, pins)
+        yield lambda: open_switch(panel.mute_switch, pins, _nobody)
+
+
+def _nobody(_: bool) -> None:
+    """Who tries does not listen."""
 
 
 def _tried(open_: Callable[[], Closable]) -> Iterator[str]:

@@ -98,8 +98,10 @@ def _load_lgpio() -> None:
 class Input:
     """One pin that is read: "active" at the level named. `changed(active)` comes on a thread of the library."""
 
-    def __init__(self, name: str, pins: Pins, number: int, active: Level, pull: Pull) -> None:
-        """Raises PanelFault."""
+    def __init__(
+        self, name: str, pins: Pins, number: int, active: Level, pull: Pull, changed: Callable[[bool], None]
+    ) -> None:
+        """Raises PanelFault, with nothing left open."""
         self._name = name
         factory = pins.factory
         with faults(f"{name} (GPIO {number})"):
@@ -110,11 +112,8 @@ class Input:
             pull_up, active_state = wiring[pull]
             self._ours = (active == "low") == (pull == "up")
             self._device = DigitalInputDevice(number, pull_up=pull_up, active_state=active_state, pin_factory=factory)
-
-    def watch(self, changed: Callable[[bool], None]) -> None:
-        """Tell every change from now on."""
-        self._device.when_activated = lambda: changed(self._ours)
-        self._device.when_deactivated = lambda: changed(not self._ours)
+            self._device.when_activated = lambda: changed(self._ours)
+            self._device.when_deactivated = lambda: changed(not self._ours)
 
     @property
     def active(self) -> bool:
@@ -127,13 +126,13 @@ class Input:
             self._device.close()
 
 
-def open_button(button: Button, pins: Pins) -> Input:
+def open_button(button: Button, pins: Pins, changed: Callable[[bool], None]) -> Input:
     """Raises PanelFault."""
     assert button.pin is not None
-    return Input("button", pins, button.pin, button.pressed, button.pull)
+    return Input("button", pins, button.pin, button.pressed, button.pull, changed)
 
 
-def open_switch(switch: MuteSwitch, pins: Pins) -> Input:
+def open_switch(switch: MuteSwitch, pins: Pins, changed: Callable[[bool], None]) -> Input:
     """Raises PanelFault."""
     assert switch.pin is not None
-    return Input("mute switch", pins, switch.pin, switch.muted, switch.pull)
+    return Input("mute switch", pins, switch.pin, switch.muted, switch.pull, changed)

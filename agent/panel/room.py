@@ -167,14 +167,10 @@ class Panel:
         return tuple(duty for duty in (self._switch, self._button, self._lights) if duty is not None)
 
     def _open_button(self) -> Input:
-        device = open_button(self._config.button, self._pins)
-        device.watch(lambda active: self._felt("button", active))
-        return device
+        return open_button(self._config.button, self._pins, lambda active: self._felt("button", active))
 
     def _open_switch(self) -> Input:
-        device = open_switch(self._config.mute_switch, self._pins)
-        device.watch(lambda active: self._felt("switch", active))
-        return device
+        return open_switch(self._config.mute_switch, self._pins, lambda active: self._felt("switch", active))
 
     def _felt(self, of: Watched, active: bool) -> None:
         """On a thread of the pins' library."""
