@@ -28,20 +28,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if Path(__file__).parent in item.path.parents:
             item.add_marker(pytest.mark.deploy)
-            item.add_marker(pytest.mark.timeout(300))
+            # The first run makes the systems, and every wait in here has a limit of its own.
+            item.add_marker(pytest.mark.timeout(1800))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    reports = terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
-    rows = [
-        (r.nodeid.rpartition("::")[2], r.user_properties) for r in reports if r.when == "call" and r.user_properties
-    ]
-    if not rows:
-        return
-    terminalreporter.section("measured")
-    for name, properties in rows:
-        figures = ", ".join(f"{k} {v:.2f}" if isinstance(v, float) else f"{k} {v}" for k, v in properties)
-        terminalreporter.write_line(f"{name}: {figures}")
+    """What was measured, also by a test that found something that cannot be enforced here."""
+    reports = [report for kind in ("passed", "failed", "skipped") for report in terminalreporter.getreports(kind)]
+    measured = [report for report in reports if report.when == "call" and report.user_properties]
+    if measured:
+        terminalreporter.section("measured")
+    for report in measured:
+        name = report.nodeid.rpartition("::")[2]
+        figures = (f"{k} {v:.2f}" if isinstance(v, float) else f"{k} {v}" for k, v in report.user_properties)
+        terminalreporter.write_line(f"{name}: {', '.join(figures)}")
 
 
 @pytest.fixture(scope="session", params=RELEASES, ids=NAMES.get)
