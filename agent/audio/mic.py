@@ -85,12 +85,16 @@ class Stream:
 
     def _sleep(self) -> None:
         """Until as many periods as the parent wants at a time must have come, then for the device's own word."""
-        wanted = self._position + self._line.drain * self._form.period
+        wanted = self._position + self._drain() * self._form.period
         due_s = (self._clock.time_of(wanted) - time.monotonic_ns()) / SECOND_NS
-        if self._line.drain > 1 or not self._source.descriptors():
+        if self._drain() > 1 or not self._source.descriptors():
             self._line.wait(None, max(0.001, due_s) if self._started else self._form.period / self._form.rate_hz)
         if self._source.descriptors():
             self._line.wait(self._source, POLL_S)
+
+    def _drain(self) -> int:
+        """Periods to wait for: never more than a quarter of a buffer that is shorter than what was asked for."""
+        return max(1, min(self._line.drain, self._form.buffer // self._form.period // 4))
 
     def _read(self, now_ns: int, waiting: int) -> None:
         if not self._started:
@@ -142,7 +146,8 @@ class Stream:
             self._line.wait(None, 0.002)  # a plugin may wake us before a period is whole: do not spin
 
     def _xrun(self) -> None:
-        self._source.read()  # clears it and starts anew
+        for _ in range(2):  # the first clears it, the second starts the stream anew
+            self._source.read()
         self._resume("xrun")
 
     def _skip_stale(self) -> None:
@@ -175,7 +180,7 @@ def listen(settings: Settings, line: Line) -> None:
             source = open_device(
                 settings.device, settings.rate_hz, settings.channels, settings.format, settings.buffer_ms
             )
-            _tell_format(line, source.format)
+            _tell_format(line, source.format, settings.buffer_ms)
             Stream(source, line).run()
         except DeviceError as error:
             reason = str(error)
@@ -199,7 +204,7 @@ def _pause(line: Line, pause_s: float) -> None:
         line.wait(None, left_s)
 
 
-def _tell_format(line: Line, form: Format) -> None:
+def _tell_format(line: Line, form: Format, wanted_ms: int) -> None:
     line.tell(
         "format",
         rate_hz=form.rate_hz,
@@ -208,6 +213,11 @@ def _tell_format(line: Line, form: Format) -> None:
         period=form.period,
         buffer=form.buffer,
     )
+    given_ms = form.buffer * 1000 // form.rate_hz
+    if given_ms < wanted_ms:
+        line.tell(
+            "warning", text=f"the device has a buffer of {given_ms} ms only: longer pauses of the system lose sound"
+        )
 
 
 def play_file(settings: Settings, line: Line) -> None:
@@ -218,7 +228,7 @@ def play_file(settings: Settings, line: Line) -> None:
         line.tell("device", ok=False, reason=str(error))
         line.rest()
     form = wav_format(wav)
-    _tell_format(line, form)
+    _tell_format(line, form, 0)
     line.tell("device", ok=True, reason="")
     start_ns = time.monotonic_ns()
     with file:
