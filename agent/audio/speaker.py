@@ -7,7 +7,8 @@ Rules:
 - At most `latency_ms` wait in the device. What is played is told by the device: handed out less what still waits in it.
 - A dry device is left alone: no silence is fed to it, so that the next sound starts at once. Idle for 10 s it is
   closed (opening takes 1 to 4 ms, holding it keeps amplifiers and other programs waiting).
-- A device that fails or stands still is closed and tried again every second; the turns that had sound have failed.
+- A device that fails or stands still is closed and tried again every second; the turns that had sound have failed. Once
+  it can be had again it is given back at once: it may be a music player between two songs.
 
 From the parent: AUDIO (mono int16 at the rate told by "format"; turn 0 is an earcon, mixed over the speech) · END ·
 drop (of the turns up to the record's) · duck {db ramp_ms} · volume {percent} · prepare.
@@ -121,7 +122,10 @@ class Speaker:
         form = pcm.format
         self._tell("format", rate_hz=form.rate_hz, sample=form.sample, channels=form.channels)
         self._tell("device", ok=True, reason="")
-        self._failed = ""
+        recovered, self._failed = bool(self._failed), ""
+        if recovered:
+            self._close()
+            return None
         return 0.0
 
     def _close(self) -> None:
