@@ -12,7 +12,7 @@ house=$(cd "$here/../.." && pwd)
 key=$(cat "$here/image.sh" "$here"/guest-files/* "$house"/requirements-{build,dev}.txt "$house/deploy/bundle/root.sh" | sha256sum | cut -c1-16)
 folder=$house/.cache/guest/$key
 packages="linux-image-amd64 initramfs-tools zstd kmod alsa-utils libasound2-plugins espeak-ng mosquitto mosquitto-clients
-  udev gcc libc6-dev pkg-config libasound2-dev libsystemd-dev python3-dev"
+  udev gcc libc6-dev pkg-config libasound2-dev libsystemd-dev python3-dev pipewire pipewire-alsa wireplumber"
 
 mkdir -p "$house/.cache/guest"
 exec 9>"$house/.cache/guest/lock"

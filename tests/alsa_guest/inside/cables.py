@@ -23,6 +23,7 @@ from agent.config import Mic
 
 MIC, LIPS = "hw:CARD=Loopback,DEV=1,SUBDEV=0", "hw:CARD=Loopback,DEV=0,SUBDEV=0"
 SPEAKER, ROOM = "hw:CARD=Loopback,DEV=0,SUBDEV=1", "hw:CARD=Loopback,DEV=1,SUBDEV=1"
+CODE = Path("/opt/voice-agent/code")
 ALOOP = Path("/sys/bus/platform/drivers/snd_aloop")
 USB = Path("/sys/bus/usb/devices/1-1/authorized")
 ROOM_HZ = 48_000

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 from audio_helpers import HealthLog
-from cables import Heard
+from cables import CODE, Heard
 
 from agent.config import Mic
 
@@ -32,6 +33,20 @@ def capture(health: HealthLog) -> Iterator[Callable[..., Heard]]:
     for heard in started:
         heard.capture.stop()
         assert not heard.fatal
+
+
+@pytest.fixture
+def sharing() -> Iterator[Callable[[str], None]]:
+    """Puts the example into /etc/asound.conf, as its head says, for this device; it is taken away afterwards."""
+    conf = Path("/etc/asound.conf")
+
+    def share(device: str) -> None:
+        text = (CODE / "deploy" / "alsa" / "dmix.conf").read_text().replace('"hw:CARD=Device,DEV=0"', f'"{device}"')
+        assert text.count(device) == 2
+        conf.write_text(text)
+
+    yield share
+    conf.unlink(missing_ok=True)
 
 
 @pytest.fixture

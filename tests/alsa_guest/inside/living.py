@@ -9,13 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from cables import MIC, SPEAKER
+from cables import CODE, MIC, SPEAKER
 
 from agent.lab.resident import Value, to_toml
 from agent.lab.timeline import Notice
 from agent.lab.watch import Watcher
 
-CODE = Path("/opt/voice-agent/code")
 UNIT = CODE / "deploy" / "systemd" / "voice-agent.service"
 CONFIG = Path("/etc/voice-agent/config.toml")
 CGROUP = Path("/sys/fs/cgroup/system.slice/voice-agent.service")

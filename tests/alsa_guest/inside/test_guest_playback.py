@@ -12,7 +12,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from audio_helpers import WAIT_S, HealthLog, clock, tone
-from cables import ROOM_HZ, SPEAKER, USB, Recording, holding, is_open, loud_s, program, strength, until, write_wav
+from cables import (
+    ROOM_HZ,
+    SPEAKER,
+    USB,
+    Recording,
+    holding,
+    is_open,
+    loud_s,
+    program,
+    strength,
+    until,
+    write_wav,
+)
 
 from agent.audio.playback import Playback
 from agent.config import Speaker
@@ -189,17 +201,10 @@ def test_a_usb_speaker_that_comes_loose_while_it_speaks(
     speaking.until("drained", 2)
 
 
-DMIX = Path("/opt/voice-agent/code/deploy/alsa/dmix.conf")
-
-
 def test_with_dmix_music_and_speech_sound_together(
-    mouth: Callable[..., Mouth], health: HealthLog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    mouth: Callable[..., Mouth], health: HealthLog, sharing: Callable[[str], None], tmp_path: Path
 ) -> None:
-    own = tmp_path / "asound.conf"
-    text = DMIX.read_text().replace('"hw:CARD=Device,DEV=0"', f'"{SPEAKER}"')
-    assert SPEAKER in text
-    own.write_text("</usr/share/alsa/alsa.conf>\n" + text)
-    monkeypatch.setenv("ALSA_CONFIG_PATH", str(own))
+    sharing(SPEAKER)
     song = write_wav(tmp_path / "song.wav", tone(ROOM_HZ, 8.0, 1000.0), ROOM_HZ, 2)
     with Recording(tmp_path) as room, program("aplay", "-q", str(song)) as music:
         until(lambda: strength(room.pcm()[-9600:], 1000) > 5000, music)

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from cables import LIPS, SPEAKER, Recording, holding, is_open, loud_s, program, until
-from living import CGROUP, CODE, Service, journal, main_pid, serving, shown, systemctl, within
+from cables import CODE, LIPS, SPEAKER, Recording, holding, is_open, loud_s, program, until
+from living import CGROUP, Service, journal, main_pid, serving, shown, systemctl, within
 
 Measured = Callable[[str, float], None]
 OPEN = """
