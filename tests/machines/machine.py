@@ -29,7 +29,7 @@ from types import TracebackType
 from typing import Literal, TypeVar
 
 from machines import network, roots
-from machines.unsupported import Unsupported, require_host
+from machines.unsupported import Unsupported, control_group, require_host
 
 from agent.lab.processes import end, spawn
 
@@ -109,7 +109,7 @@ class Machine:
         work = self._scratch / "work" if self._upper is None else upper.with_suffix(".work")
         work.mkdir(exist_ok=True)
         _before_boot(upper)
-        self._group = _control_group(self.name)
+        self._group = control_group(self.name)
         self._launch(layers, upper, work)
         self._await_booted()
         self.run(["install", "-d", "/run/sshd"])
@@ -273,17 +273,6 @@ def _before_boot(upper: Path) -> None:
         mask = units / name
         if not mask.is_symlink():
             mask.symlink_to("/dev/null")
-
-
-def _control_group(name: str) -> Path | None:
-    """A new group of its own in the host's unified hierarchy."""
-    for line in Path("/proc/self/mounts").read_text().splitlines():
-        _, folder, kind, *_ = line.split()
-        if kind == "cgroup2":
-            group = Path(folder) / name
-            group.mkdir()
-            return group
-    return None
 
 
 def _systemd_below(pid: int) -> int:

@@ -30,3 +30,17 @@ def require_host() -> None:
         raise Unsupported(str(missing)) from None
     if "overlay" not in Path("/proc/filesystems").read_text():
         raise Unsupported("the kernel has no overlay file system; run: modprobe overlay")
+
+
+def control_group(name: str) -> Path | None:
+    """A new group of its own in the host's unified hierarchy; None where it has none. Raises Unsupported."""
+    for line in Path("/proc/self/mounts").read_text().splitlines():
+        _, folder, kind, *_ = line.split()
+        if kind == "cgroup2":
+            group = Path(folder) / name
+            try:
+                group.mkdir()
+            except OSError as error:
+                raise Unsupported(f"no control group can be made: {error}") from None
+            return group
+    return None
