@@ -59,12 +59,7 @@ def _models(config: Config) -> Iterator[str]:
 
 
 def _credentials(config: Config) -> Iterator[str]:
-    named = {f"llm.profiles.{name}.api_key": profile.api_key for name, profile in config.llm.profiles.items()}
-    if config.mqtt.enabled:
-        named["mqtt.password"] = config.mqtt.password
-    for key, name in named.items():
-        if name is None:
-            continue
+    for key, name in credentials.named_by(config).items():
         try:
             credentials.read(name)
         except CredentialError as error:

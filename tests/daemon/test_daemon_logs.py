@@ -25,6 +25,7 @@ from agent.daemon.logs import (
     entry,
     journal_reads,
     known_secrets,
+    renew,
     start,
 )
 
@@ -284,3 +285,20 @@ def test_without_the_journal_lines_go_to_stderr(
     logging.getLogger("agent.mqtt").error("where does it go")
     end()
     assert "where does it go" in capfd.readouterr().err
+
+
+def test_another_configuration_takes_effect_at_once_and_leaves_nothing_of_the_old(
+    attached: Attach, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    (tmp_path / "mqtt-password").write_text("hunter22")
+    sink = Sink()
+    attached(Log(), sink, [Secret("swordfish")])
+    renew(Config(log=Log(level="WARNING", rooms={"mqtt": "DEBUG"}), mqtt={"password": "mqtt-password"}))
+    logging.getLogger("agent.daemon").info("held back")
+    logging.getLogger("agent.mqtt.link").debug("not hunter22, not swordfish")
+    renew(Config())
+    logging.getLogger("agent.mqtt.link").debug("held back")
+    logging.getLogger("agent.daemon").info("hunter22 is a secret still")
+    sink.wait("*** is a secret still")
+    assert sink.lines == ["not ***, not ***", "*** is a secret still"]
