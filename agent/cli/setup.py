@@ -119,6 +119,7 @@ def _finish(draft: Draft, asker: Asker) -> int:
     shown = tomlkit.dumps(document.nested(draft.changes)).strip() or "# all as by default"
     code = Syntax(shown, "toml", theme="ansi_dark", background_color="default", word_wrap=True)
     console.print("", Panel(code, title=f"what is new in {draft.path.name}", title_align="left", border_style="cyan"))
+    console.print(screen.hint("all other keys are as they were; `voice-agent config` shows them"))
     for name in draft.secrets:
         console.print(screen.hint(f"and the credential {name}, for its owner only"))
     if not asker.yes("Write it?", True):

@@ -72,7 +72,7 @@ class Person:
         return getpass.getpass(f" {question}: ").strip()
 
     def choose(self, question: str, rows: Sequence[tuple[str, str]], default: int) -> int:
-        self.console.print(screen.options(rows, default + 1))
+        self.console.print("", screen.options(rows, default + 1), sep="\n")
         allowed = [str(number) for number in range(1, len(rows) + 1)]
         wrong = f"a number from 1 to {len(rows)}"
         return int(self.text(question, str(default + 1), lambda text: "" if text in allowed else wrong)) - 1

@@ -67,14 +67,14 @@ def load(path: Path) -> Config:
 def changed(text: str, changes: Changes) -> str:
     """`text` with the changes. Raises NotWritable where its layout defeats us."""
     expected = tomllib.loads(text)
-    for key, value in changes.items():
-        _put(expected, key, copy.deepcopy(value))
     try:
+        for key, value in changes.items():
+            _put(expected, key, copy.deepcopy(value))
         document = tomlkit.parse(text)
         for key, value in changes.items():
             _set(document, key, value)
         new = tomlkit.dumps(document)
-        understood = tomllib.loads(new) == expected
+        understood = _filled(tomllib.loads(new)) == _filled(expected)
     except (TOMLKitError, tomllib.TOMLDecodeError, TypeError, AttributeError):
         understood = False
     if not understood:
@@ -140,11 +140,19 @@ def _sync(folder: Path) -> None:
 
 def _put(tables: dict[str, Any], key: Key, value: Any) -> None:
     for part in key[:-1]:
+        if value is None and part not in tables:
+            return
         tables = tables.setdefault(part, {})
     if value is None:
         tables.pop(key[-1], None)
     else:
         tables[key[-1]] = value
+
+
+def _filled(table: dict[str, Any]) -> dict[str, Any]:
+    """Without empty tables, which mean nothing."""
+    inner = {key: _filled(value) if isinstance(value, dict) else value for key, value in table.items()}
+    return {key: value for key, value in inner.items() if value != {}}
 
 
 def _set(table: Any, key: Key, value: Any) -> None:

@@ -84,7 +84,7 @@ def collect(config: Config, engine: WakeEngine, goal: Goal, console: Console) ->
             if open_:  # who sees the meter may speak
                 show(lambda: _view(saying, hearing))
     if saying.attempts or console.is_terminal:
-        console.print(results(goal, saying.attempts))
+        console.print(results(goal, saying.attempts), "", sep="\n")
     return saying.attempts
 
 
