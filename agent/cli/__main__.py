@@ -11,7 +11,6 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from importlib.metadata import version
 
 COMMANDS = {
     "setup": "the first run: fit the agent to its room, its people and its house",
@@ -59,7 +58,7 @@ def _run(words: list[str]) -> int:
         usage="voice-agent [--debug] COMMAND …",
         epilog="voice-agent COMMAND --help tells more.",
     )
-    parser.add_argument("--version", action="version", version=f"voice-agent {version('voice-agent')}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show program's version number and exit")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error; comes first")
     commands = parser.add_subparsers(prog="voice-agent", dest="command", required=True, metavar="COMMAND")
     chosen = next((word for word in words if word in COMMANDS), "")
@@ -73,6 +72,16 @@ def _run(words: list[str]) -> int:
         return int(leave.code or 0)
     code: int = importlib.import_module(f"agent.cli.{chosen}").run(args)
     return code
+
+
+class _Version(argparse.Action):
+    """Looks the version up only where it is asked for: it would delay the start of every command."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
+        from importlib.metadata import version
+
+        print(f"voice-agent {version('voice-agent')}")
+        parser.exit()
 
 
 def _explain(error: Exception) -> tuple[int, str]:
