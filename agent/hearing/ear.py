@@ -125,7 +125,7 @@ class Ear:
         if self._thread:
             self._thread.join()
             if self._ledger:
-                self._ledger.save()
+                self._ledger.finish()
 
     # From any thread.
 

@@ -208,6 +208,13 @@ class Ledger:
                 histogram.age()
             self._keep(write(self._words))
 
+    def finish(self) -> None:
+        """The last sound has been heard: count what was still going on, and save."""
+        for word, excursion in self._open.items():
+            self._count(word, excursion)
+        self._open.clear()
+        self.save()
+
     def _rise(self, score: Score) -> None:
         excursion = self._open.get(score.word)
         if excursion is not None:
