@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,7 +26,8 @@ SETTINGS: Mapping[str, Value] = {
     "audio.speaker.device": SPEAKER,
     "tts.engine": "espeak",
     "asr.engine": "moonshine",
-    "mqtt.device": "guest",
+    # The emulated processor is too slow for openWakeWord in real time.
+    "wake.engine": "microwakeword",
 }
 
 
@@ -67,13 +69,14 @@ class Service:
 @contextmanager
 def serving(**changes: Value) -> Iterator[Service]:
     """Installed as the documentation says, started, and stopped at the end. Changes: `audio__speaker__mixer=…`."""
-    settings = {**SETTINGS, **{key.replace("__", "."): value for key, value in changes.items()}}
+    device = f"guest-{time.monotonic_ns()}"  # of its own, so that nothing retained is taken for news
+    settings = {**SETTINGS, "mqtt.device": device, **{key.replace("__", "."): value for key, value in changes.items()}}
     CONFIG.write_text(to_toml({"version": 1, **settings}))
     CONFIG.chmod(0o644)
     subprocess.run(["install", "-m", "0644", str(UNIT), "/etc/systemd/system/"], check=True)
     systemctl("daemon-reload")
     systemctl("start", "mosquitto")
-    watcher = Watcher("127.0.0.1", 1883, "voice-agent/guest")
+    watcher = Watcher("127.0.0.1", 1883, f"voice-agent/{device}")
     watcher.start()
     try:
         systemctl("start", "voice-agent")
@@ -104,7 +107,13 @@ def journal() -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def within(*command: str, timeout_s: float = WAIT_S) -> subprocess.CompletedProcess[str]:
+@contextmanager
+def inside(*command: str) -> Iterator[subprocess.Popen[bytes]]:
     """Run as root, but under the unit's control group: what it holds there, it holds the unit's processes to."""
     enter = f'echo $$ > {CGROUP}/cgroup.procs && exec "$@"'
-    return subprocess.run(["sh", "-c", enter, "sh", *command], capture_output=True, text=True, timeout=timeout_s)
+    process = subprocess.Popen(["sh", "-c", enter, "sh", *command], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
