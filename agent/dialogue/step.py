@@ -69,7 +69,9 @@ def _react(state: State, event: Event) -> Step:
             return mute_switched(state, event)
         case DeadlinePassed():
             return passed(state, event.at.mono)
-        case SpeechDone(turn=turn) | SpeechFailed(turn=turn) if state.closing is not None and turn == state.closing.talk.turn:
+        case SpeechDone(turn=turn) | SpeechFailed(turn=turn) if (
+            state.closing is not None and turn == state.closing.talk.turn
+        ):
             return close(state, event.at.mono, event.heard)
         case _:
             return _in_turn(state, event) if event.turn == state.turn else (state, ())
