@@ -59,8 +59,14 @@ def propose(peaks: Sequence[float], current: float, background: Background | Non
             "as high as your own words allow; the background scores high here",
         )
     threshold = round(min(max(threshold, LEAST), MOST), 2)
-    heard = sum(peak >= threshold for peak in peaks)
-    return Proposal(threshold, heard, len(peaks), background.at(threshold) if background else None, reason)
+    if threshold < current and _heard(peaks, threshold) == _heard(peaks, current) < len(peaks):
+        threshold, reason = current, "a lower one would hear no more of them: try from nearer, or another wake word"
+    false_wakes = background.at(threshold) if background else None
+    return Proposal(threshold, _heard(peaks, threshold), len(peaks), false_wakes, reason)
+
+
+def _heard(peaks: Sequence[float], threshold: float) -> int:
+    return sum(peak >= threshold for peak in peaks)
 
 
 def _between(threshold: float, current: float) -> str:

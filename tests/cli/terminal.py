@@ -88,7 +88,7 @@ class Terminal:
         """Wait for the program's end; its exit code."""
         assert self._process is not None
         until = time.monotonic() + timeout_s
-        while self._process.poll() is None and self._read(until - time.monotonic()):
+        while self._read(until - time.monotonic()):  # to the end of what it shows
             pass
         return self._process.wait(max(0.1, until - time.monotonic()))
 

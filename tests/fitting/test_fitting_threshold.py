@@ -29,7 +29,13 @@ def test_lower_for_a_voice_that_scores_low() -> None:
 
 
 def test_never_lower_than_that_unseen() -> None:
-    assert propose([0.2, 0.15, 0.3], 0.5, None).threshold == UNSEEN
+    assert propose([0.35, 0.2, 0.15], 0.5, None).threshold == UNSEEN
+
+
+def test_not_lower_for_nothing() -> None:
+    found = propose([0.99, 0.11, 0.99, 0.0, 0.98], 0.5, None)
+    assert (found.threshold, found.heard) == (0.5, 3)
+    assert "no more of them" in found.reason
 
 
 def test_lower_where_the_background_allows_it() -> None:
