@@ -6,11 +6,13 @@ ends must agree on rate, channels and format; who opens first decides.
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 import wave
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
@@ -63,12 +65,13 @@ class Heard:
 
 @contextmanager
 def program(*command: str) -> Iterator[subprocess.Popen[bytes]]:
-    """Another program, ended afterwards if it has not ended by itself."""
-    process = subprocess.Popen(command, stderr=subprocess.PIPE)
+    """Another program, ended afterwards with all that it started."""
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
     try:
         yield process
     finally:
-        process.kill()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.communicate()
 
 
