@@ -31,17 +31,17 @@ def pipewire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
         with program("dbus-run-session", "--", "sh", "-c", both):
             until(lambda: set(nodes()) >= {"Audio/Sink", "Audio/Source"}, timeout_s=60)
             for kind, name in nodes().items():
-                key = f"default.configured.audio.{kind.removeprefix('Audio/').lower()}"
-                value = ("0", key, json.dumps({"name": name}), "Spa:String:JSON")
-                subprocess.run(["pw-metadata", *value], check=True, capture_output=True)
-                until(lambda end=name.split(".")[0]: full_volume(end))
+                become_default(kind, name)
             yield
 
 
-def full_volume(end: str) -> bool:
-    """Whether it could be set: a new card begins at 40 %."""
-    target = "@DEFAULT_AUDIO_SINK@" if end == "alsa_output" else "@DEFAULT_AUDIO_SOURCE@"
-    return subprocess.run(["wpctl", "set-volume", target, "1.0"], capture_output=True).returncode == 0
+def become_default(kind: str, name: str) -> None:
+    """And loud: a new card begins at 40 %."""
+    end = kind.removeprefix("Audio/")
+    value = ("0", f"default.configured.audio.{end.lower()}", json.dumps({"name": name}), "Spa:String:JSON")
+    subprocess.run(["pw-metadata", *value], check=True, capture_output=True)
+    volume = ("wpctl", "set-volume", f"@DEFAULT_AUDIO_{end.upper()}@", "1.0")
+    until(lambda: subprocess.run(volume, capture_output=True).returncode == 0)
 
 
 def nodes() -> dict[str, str]:
