@@ -69,7 +69,7 @@ class Steward:
                 assert_never(unknown)
 
     def _show(self, command: Show) -> None:
-        self._rooms.show(command)
+        """The world is told last: who has heard of a change finds it in the report."""
         match command:
             case ShowState():
                 self._changed()
@@ -82,6 +82,7 @@ class Steward:
                 log.log(level, "%s", text, extra={"code": f"{part}.{status}"})
             case _:
                 pass
+        self._rooms.show(command)
 
     def _end_turn(self, ended: TurnEnded, receipt: dict[str, Any]) -> None:
         log.info(
