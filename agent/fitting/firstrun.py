@@ -51,7 +51,7 @@ def welcome(draft: Draft, asker: Asker) -> None:
     if running is None:
         return
     asker.console.print(screen.bad(f"voice-agent is running (process {running.pid}) and may hold the sound devices"))
-    asker.console.print(screen.hint(f"stop it first: {STOP}"))
+    asker.console.print(screen.hint(f"stop it first: {STOP} (or Ctrl-C where it was started)"))
     if asker.person and not asker.yes("Go on all the same?", False):
         raise Trouble(f"nothing was changed; {STOP}, then voice-agent setup")
 

@@ -19,10 +19,13 @@ from agent.audio.pcm import Samples
 from agent.cli.__main__ import main
 from agent.fitting.levels import TARGET_DBFS
 from agent.lab.broker import Broker
+from agent.lab.resident import Resident
 from agent.lab.room import Room
 from agent.lab.visitor import VOICES, say, voice
+from agent.lab.watch import Watcher
 
 pytestmark = pytest.mark.room
+SMALL_VOICE = {"VOICE_AGENT__TTS__ENGINE": "espeak"}
 SOFT_DB = -16.0  # visitors far from the microphone
 PASSWORD = "correct horse"
 OLD = """\
@@ -75,9 +78,6 @@ def through_the_room(terminal: Terminal, room: Room) -> None:
     """From the beginning to the end of the wake word, with a soft voice, all by default."""
     terminal.expect(r"Language \[en\]")
     terminal.type("")
-    terminal.expect(r"Did you hear it\?")
-    terminal.type("a")
-    terminal.expect("playing on default")
     terminal.expect(r"Did you hear it\?")
     terminal.type("y")
     through_the_microphones(terminal, room)
@@ -190,7 +190,7 @@ def as_written(place: Path, env: dict[str, str], broker: Broker) -> None:
 
 def test_the_sentence_is_heard_and_ctrl_c_leaves_nothing(room: Room, env: dict[str, str], place: Path) -> None:
     """Broken off twice: at a question, and at a meter."""
-    with Terminal(["setup", "--config", str(place)], env) as terminal:
+    with Terminal(["setup", "--config", str(place)], env | SMALL_VOICE) as terminal:
         terminal.expect("Language")
         terminal.type("")
         since = time.monotonic()
@@ -216,7 +216,7 @@ def test_a_typed_secret_is_forgotten(env: dict[str, str], place: Path) -> None:
     """Nothing was heard by anybody, and then the connection to the terminal was lost."""
     answers = ["", "n", "n", "3"]
     before = set(Path("/dev/shm").glob("voice-agent-*"))
-    with Terminal(["setup", "--config", str(place)], env) as terminal:
+    with Terminal(["setup", "--config", str(place)], env | SMALL_VOICE) as terminal:
         terminal.expect("Language")
         terminal.type(answers[0])
         for answer in answers[1:3]:
@@ -247,6 +247,28 @@ def test_a_typed_secret_is_forgotten(env: dict[str, str], place: Path) -> None:
         terminal.hang_up()
         assert terminal.ended() == 130
     assert not folder.exists()
+    assert not place.exists()
+
+
+def test_the_service_runs(room: Room, env: dict[str, str], place: Path, broker: Broker) -> None:
+    """It may hold the devices: that is said before anything is tried."""
+    runtime = place.with_name("run")
+    runtime.mkdir()
+    env["RUNTIME_DIRECTORY"] = str(runtime)
+    settings = {"tts.engine": "espeak", "mqtt.device": "setup", "mqtt.host": broker.host, "mqtt.port": broker.port}
+    watcher = Watcher(broker.host, broker.port, "voice-agent/setup")
+    watcher.start()
+    try:
+        with Resident(settings, env) as agent:
+            agent.wait_online(watcher, 30)
+            with Terminal(["setup", "--config", str(place)], env) as terminal:
+                terminal.expect(rf"is running \(process {agent.pid}\)")
+                terminal.expect("Go on all the same")
+                terminal.type("")
+                assert terminal.ended() == 75
+                assert "systemctl stop voice-agent" in terminal.text
+    finally:
+        watcher.stop()
     assert not place.exists()
 
 
