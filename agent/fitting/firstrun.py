@@ -61,5 +61,5 @@ def walk(draft: Draft, asker: Asker, install: Install) -> None:
     welcome(draft, asker)
     all_steps = steps(install)
     for number, step in enumerate(all_steps, 1):
-        asker.console.print(screen.heading(number, len(all_steps), step.title, step.purpose))
+        asker.console.print(screen.heading(number, len(all_steps), step.title, step.purpose if asker.person else ""))
         step.take(draft, asker)

@@ -25,7 +25,8 @@ def console(stderr: bool = False) -> Console:
 
 def heading(number: int, of: int, title: str, purpose: str) -> RenderableType:
     line = Text.assemble((f" {number}/{of} ", "bold black on cyan"), "  ", (title, "bold cyan"))
-    return Group("", line, Padding(Text(purpose, "dim"), (0, 0, 0, 1)), "")
+    below = [Padding(Text(purpose, "dim"), (0, 0, 0, 1))] if purpose else []
+    return Group("", line, *below, "")
 
 
 def good(text: str) -> RenderableType:

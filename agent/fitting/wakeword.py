@@ -32,9 +32,16 @@ def choose(draft: Draft, asker: Asker) -> None:
         except WakeModelError as error:
             way = asker.way_on(str(error), "")
         else:
-            way = _fit(draft, asker, engine) if asker.person else "leave"
+            way = _fit(draft, asker, engine) if asker.person else _only_named(asker, engine)
         if way == "leave":
             return
+
+
+def _only_named(asker: Asker, engine: WakeEngine) -> WayOn:
+    """Nobody is there to say it."""
+    heard = (f'"{word.replace("_", " ")}" from {threshold:.2f} up' for word, threshold in engine.thresholds.items())
+    asker.console.print(screen.good(f"wake word: {', '.join(heard)}"))
+    return "leave"
 
 
 def _word(draft: Draft, asker: Asker) -> None:
