@@ -12,6 +12,7 @@ import resource
 import socket
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 LIBC = ctypes.CDLL(None, use_errno=True)
@@ -78,6 +79,14 @@ def status() -> dict[str, str]:
     return {k: v.strip() for k, _, v in (line.partition(":") for line in lines) if k in wanted}
 
 
+def names(folder: str) -> list[str]:
+    return sorted(os.listdir(folder))
+
+
+def open_socket(family: int) -> None:
+    socket.socket(family, socket.SOCK_DGRAM).close()
+
+
 def open_device(path: str) -> None:
     os.close(os.open(path, os.O_RDWR | os.O_NONBLOCK))
 
@@ -87,14 +96,12 @@ def main(plan: dict[str, list[str]]) -> dict[str, object]:
     folders = [state, runtime, "/tmp", "/etc", "/etc/voice-agent", "/usr", "/opt", "/var/lib", f"{state}/models"]
     families = {"packet": socket.AF_PACKET, "netlink": socket.AF_NETLINK, "inet": socket.AF_INET}
     return {
-        "write": {folder: attempt(lambda f=folder: write(f)) for folder in folders},
-        "list": {folder: attempt(lambda f=folder: sorted(os.listdir(f))) for folder in ("/home", "/root", "/tmp")},
-        "device": {path: attempt(lambda p=path: open_device(p)) for path in plan["devices"]},
-        "connect": {host: attempt(lambda h=host: connect(h, 8099)) for host in plan["hosts"]},
-        "syscall": {name: attempt(lambda n=name: syscall(n)) for name in SYSCALLS},
-        "socket": {
-            name: attempt(lambda f=f: socket.socket(f, socket.SOCK_DGRAM).close()) for name, f in families.items()
-        },
+        "write": {folder: attempt(partial(write, folder)) for folder in folders},
+        "list": {folder: attempt(partial(names, folder)) for folder in ("/home", "/root", "/tmp")},
+        "device": {path: attempt(partial(open_device, path)) for path in plan["devices"]},
+        "connect": {host: attempt(partial(connect, host, 8099)) for host in plan["hosts"]},
+        "syscall": {name: attempt(partial(syscall, name)) for name in SYSCALLS},
+        "socket": {name: attempt(partial(open_socket, family)) for name, family in families.items()},
         "processes": sorted(int(name) for name in os.listdir("/proc") if name.isdigit()),
         "cpuinfo": attempt(lambda: len(Path("/proc/cpuinfo").read_text()) > 0),
         "tunable": attempt(lambda: Path("/proc/sys/kernel/core_pattern").write_text("x") and None),

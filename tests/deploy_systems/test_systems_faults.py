@@ -59,10 +59,11 @@ def test_it_is_not_started_for_ever(fresh: Service, record_property: Record) -> 
     fresh.machine.run(["systemctl", "reset-failed", UNIT], check=False)
     began, killed = time.monotonic(), 0
     fresh.machine.run(["systemctl", "start", "--no-block", UNIT])
-    pid = 0
+    seen = {0}
     while killed < BURST:
-        fresh.until("MainPID", lambda now, old=pid: int(now) not in (0, old))
+        fresh.until("MainPID", lambda now: int(now) not in seen)
         pid = fresh.main_pid
+        seen.add(pid)
         fresh.machine.run(["kill", "-s", "KILL", str(pid)])
         killed += 1
     failed = fresh.until("ActiveState", lambda state: state == "failed")
