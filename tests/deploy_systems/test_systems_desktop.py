@@ -62,8 +62,9 @@ class Session:
     def nodes(self) -> set[str]:
         """The names of PipeWire's streams."""
         found = json.loads(self.run("pw-dump"))
-        properties = [object["info"]["props"] for object in found if object["type"].endswith(":Node")]
-        return {p.get("application.name") or p.get("node.name", "") for p in properties if "Stream" in p["media.class"]}
+        nodes = [object["info"]["props"] for object in found if object["type"].endswith(":Node")]
+        streams = [node for node in nodes if "Stream" in node.get("media.class", "")]
+        return {stream.get("application.name") or stream.get("node.name", "") for stream in streams}
 
 
 @pytest.fixture(scope="module", params=RELEASES, ids=NAMES.get)
