@@ -309,9 +309,8 @@ def test_a_device_with_another_name_leaves_nothing_under_the_old_one(reloads: Re
         assert watcher.wait(lambda n: n.topic == "event/reload" and n.data["ok"], WAIT_S)
         assert watcher.wait(lambda n: (n.topic, n.data) == ("status", "online"), WAIT_S)
         life.wait("status", lambda word: word == "offline")
-        shown = {n.topic: n.data for n in watcher.notices}
-        assert shown["health"]["mic"]["status"] == "ok"
-        assert shown["state"] == "idle"
+        assert watcher.wait(lambda n: n.topic == "health" and n.data["mic"]["status"] == "ok", WAIT_S)
+        assert watcher.wait(lambda n: (n.topic, n.data) == ("state", "idle"), WAIT_S)
     finally:
         watcher.stop()
     late = Watcher("127.0.0.1", broker.port, "voice-agent/reload")
