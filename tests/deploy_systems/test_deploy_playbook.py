@@ -1,17 +1,15 @@
 """The role on booted systems: installed from nothing, again, reconfigured, upgraded, gone back, refused, removed.
 
-Debian 13 has no network at all and is installed from bundles; Debian 12 asks the registries first and is upgraded from a
-bundle. The tests build on each other, in the order they stand here: what a device lives through.
+Debian 13 has no network at all and is installed from bundles; Debian 12 asks the registries first and is upgraded from
+a bundle. The tests build on each other, in the order they stand here: what a device lives through.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,23 +27,38 @@ PASSWORD = "correct horse battery staple"
 STATE = "/var/lib/voice-agent"
 CONFIG = "/etc/voice-agent/config.toml"
 OURS = ("/opt/voice-agent", "/etc/voice-agent", STATE, "/etc/systemd/system", "/var/tmp", "/run/voice-agent")
+FIRMWARE = "/boot/firmware/config.txt"
+RASPBERRY = "dtparam=audio=on\n\n[pi4]\narm_boost=1\n"
 WAIT_S = 60
+
+# Somebody at the broker: prints what is retained at a topic, for a user whose password comes on stdin.
+ASK = """
+import sys, threading
+import paho.mqtt.client as mqtt
+user, topic, password = sys.argv[1], sys.argv[2], sys.stdin.read().strip()
+said, done = [], threading.Event()
+def tell(text):
+    said.append(text); done.set()
+client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+client.username_pw_set(user, password)
+client.on_connect = lambda c, _, __, code, ___: tell("not authorised") if code.is_failure else c.subscribe(topic, 1)
+client.on_subscribe = lambda c, _, __, codes, ___: tell("refused") if codes[0].is_failure else None
+client.on_message = lambda c, _, message: tell(message.payload.decode())
+client.connect("localhost", 1883)
+client.loop_start()
+done.wait(20)
+client.loop_stop()
+print(said[0] if said else "nothing")
+"""
 
 pytestmark = pytest.mark.timeout(600)
 
 
-@dataclass
-class House:
-    """A system, and what its operator says about it."""
+class Device:
+    """What a test looks at in a machine."""
 
-    machine: Machine
-    fleet: Fleet
-    variables: Mapping[str, Any]
-    settings: Mapping[str, Any]
-
-    def play(self, *options: str, playbook: str = "site.yml", settings: Mapping[str, Any] = {}, **more: Any) -> Play:  # noqa: B006
-        said = {**self.variables, **more, "voice_agent_settings": {**self.settings, **settings}}
-        return self.fleet.play(playbook, said, *options)
+    def __init__(self, machine: Machine) -> None:
+        self.machine = machine
 
     def link(self, name: str = "current") -> str:
         """The release that a link names."""
@@ -55,11 +68,51 @@ class House:
         """Of the running service; "0" where it does not run."""
         return self.machine.show("voice-agent", "MainPID")
 
+    def config(self) -> str:
+        return self.machine.read(CONFIG)
+
     def paths(self) -> list[str]:
         return list(fleet.files_of(self.machine, *OURS))
 
-    def backups(self) -> list[str]:
-        return self.machine.sh(f"ls {STATE}/backup 2>/dev/null || true").split()
+    def marker(self, text: str | None = None) -> str:
+        """A file in the state, written where a text is given."""
+        if text is not None:
+            self.machine.sh(f"echo {text} > {STATE}/marker; chown voice-agent: {STATE}/marker")
+        return self.machine.read(f"{STATE}/marker").strip()
+
+
+class Operator:
+    """Has an inventory of both devices, with the variables of each, and runs playbooks on both at once."""
+
+    def __init__(self, fleet: Fleet, variables: Mapping[str, Mapping[str, Any]], bundles: Mapping[str, Path]) -> None:
+        self.fleet = fleet
+        self.devices = {name: Device(machine) for name, machine in fleet.machines.items()}
+        self.variables = variables
+        self.bundles = bundles
+
+    @property
+    def upgrade(self) -> dict[str, Any]:
+        """What is changed for the upgrade."""
+        return {"voice_agent_version": NEW, "voice_agent_bundle": str(self.bundles[NEW])}
+
+    def play(
+        self,
+        *options: str,
+        playbook: str = "site.yml",
+        settings: Mapping[str, Any] | None = None,
+        of: Mapping[str, Mapping[str, Any]] | None = None,
+        **more: Any,
+    ) -> Play:
+        """`settings` and `more` are added to every device's, `of` to those of one."""
+        hosts = {}
+        for name, said in self.variables.items():
+            merged = {**said, **more, **(of or {}).get(name, {})}
+            merged["voice_agent_settings"] = {**said["voice_agent_settings"], **(settings or {})}
+            hosts[name] = merged
+        return self.fleet.play(playbook, hosts, *options)
+
+    def each(self, look: Callable[[Device], Any]) -> dict[str, Any]:
+        return {name: look(device) for name, device in self.devices.items()}
 
 
 @pytest.fixture(scope="module")
@@ -81,10 +134,10 @@ def bundles(work: Path) -> Mapping[str, Path]:
 
 
 @pytest.fixture(scope="module")
-def houses(work: Path, bundles: Mapping[str, Path]) -> Iterator[Mapping[Release, House]]:
-    """Both systems, bare."""
+def operator(work: Path, bundles: Mapping[str, Path]) -> Iterator[Operator]:
+    """Of both systems, bare. In the order of an inventory, Debian 12 comes first."""
     with ExitStack() as stack:
-        found: dict[Release, House] = {}
+        machines = {}
         for release in RELEASES:
             try:
                 layers = fleet.layers(release)
@@ -92,17 +145,18 @@ def houses(work: Path, bundles: Mapping[str, Path]) -> Iterator[Mapping[Release,
             except Unsupported as reason:
                 pytest.skip(str(reason))
             stack.enter_context(Sound(machine))
-            folder = work / release
-            folder.mkdir()
-            said = _said(release, work, bundles)
-            found[release] = House(machine, Fleet(folder, {release: machine}), *said)
-        yield found
+            fleet.hum(machine)
+            machine.write(FIRMWARE, RASPBERRY)
+            machines[release] = machine
+        said = {release: _said(release, work, bundles) for release in RELEASES}
+        operated = Fleet(work, machines)
+        stack.callback(operated.close)
+        yield Operator(operated, said, bundles)
 
 
-def _said(release: Release, work: Path, bundles: Mapping[str, Path]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The inventory's variables, and the settings among them. Debian 12 shares its ports with this host: no broker."""
-    settings: dict[str, Any] = {"asr.engine": "vosk", "asr.model": MODELS[0], "asr.load": "first_use"}
-    variables: dict[str, Any] = {
+def _said(release: Release, work: Path, bundles: Mapping[str, Path]) -> dict[str, Any]:
+    """A device's variables. Debian 12 shares its ports with this host: no broker."""
+    common = {
         "voice_agent_version": OLD,
         "voice_agent_models": list(MODELS),
         "voice_agent_mic": "default",
@@ -110,136 +164,135 @@ def _said(release: Release, work: Path, bundles: Mapping[str, Path]) -> tuple[di
         "voice_agent_bundle_folder": str(work / "unpacked"),
         "voice_agent_doctor_wait_s": WAIT_S,
     }
+    settings = {"asr.engine": "vosk", "asr.model": MODELS[0], "asr.load": "first_use"}
     if release == "bookworm":
-        variables |= {
+        return {
+            **common,
             "voice_agent_wheel": str(fleet.wheel(work, OLD)),
             "voice_agent_models_from": str(fleet.PROJECT / ".cache/bundle/models"),
+            "voice_agent_settings": {**settings, "mqtt.enabled": False},
+            "voice_agent_overlays": ["hifiberry-dacplus"],
         }
-        return variables, {**settings, "mqtt.enabled": False}
     account = {"username": "kitchen-agent", "password": PASSWORD}
-    variables |= {
+    mqtt = {"mqtt.device": "kitchen", "mqtt.username": account["username"], "mqtt.password": "mqtt-password"}
+    return {
+        **common,
         "voice_agent_bundle": str(bundles[OLD]),
         "voice_agent_credentials": {"mqtt-password": PASSWORD},
         "voice_agent_broker": True,
         "voice_agent_broker_devices": {"kitchen": account},
         "voice_agent_broker_users": {"home": PASSWORD},
+        "voice_agent_settings": {**settings, **mqtt},
     }
-    mqtt = {"mqtt.device": "kitchen", "mqtt.username": account["username"], "mqtt.password": "mqtt-password"}
-    return variables, {**settings, **mqtt}
-
-
-def new(bundles: Mapping[str, Path]) -> dict[str, Any]:
-    """What the operator changes for the upgrade."""
-    return {"voice_agent_version": NEW, "voice_agent_bundle": str(bundles[NEW])}
-
-
-@pytest.fixture(params=RELEASES)
-def house(request: pytest.FixtureRequest, houses: Mapping[Release, House]) -> House:
-    return houses[request.param]
 
 
 # -------------------------------------------------------------------- install
 
 
-def test_a_check_on_a_bare_system_says_what_it_would_do_and_does_nothing(house: House) -> None:
-    before = house.paths()
-    play = house.play("--check").good()
-    assert sum(play.changed.values()) > 10
+def test_a_check_on_bare_systems_says_what_it_would_do_and_does_nothing(operator: Operator) -> None:
+    before = operator.each(Device.paths)
+    play = operator.play("--check").good()
+    assert min(play.changed.values()) > 10
     assert "+version = 1" in play.said
-    assert house.paths() == before
-    assert house.machine.run(["id", "voice-agent"], check=False).returncode != 0
+    assert operator.each(Device.paths) == before
+    assert operator.each(lambda device: device.machine.run(["id", "voice-agent"], check=False).returncode != 0)
 
 
-def test_a_bundle_that_somebody_changed_is_refused_before_anything_is(
-    houses: Mapping[Release, House], work: Path, bundles: Mapping[str, Path]
-) -> None:
-    house = houses["trixie"]
+def test_a_bundle_that_somebody_changed_is_refused_before_anything_is(operator: Operator, work: Path) -> None:
     tampered = work / "tampered.tar"
-    shutil.copy(bundles[OLD], tampered)
+    shutil.copy(operator.bundles[OLD], tampered)
     with tampered.open("r+b") as file:
         file.seek(tampered.stat().st_size // 2)
         file.write(b"tampered")
-    before = house.paths()
-    play = house.play(voice_agent_bundle=str(tampered))
+    before = operator.each(Device.paths)
+    play = operator.play("--limit", "trixie", voice_agent_bundle=str(tampered))
     tampered.unlink()
     assert play.status != 0
     assert "was changed" in play.said
     assert sum(play.changed.values()) == 0
-    assert house.paths() == before
+    assert operator.each(Device.paths) == before
 
 
-def test_installed_from_nothing(house: House, record_property: Record) -> None:
-    if house.machine.release == "trixie":
-        assert house.machine.sh("ip route; ip -6 route show default") == "", "it has a network"
-    play = house.play().good()
+def test_installed_from_nothing(operator: Operator, record_property: Record) -> None:
+    assert operator.devices["trixie"].machine.sh("ip route; ip -6 route show default") == "", "it has a network"
+    play = operator.play().good()
     record_property("install_s", play.seconds)
-    assert house.link() == OLD
-    assert house.machine.show("voice-agent", "ActiveState") == "active"
-    assert house.machine.show("voice-agent", "UnitFileState") == "enabled"
+    assert operator.each(Device.link) == {"bookworm": OLD, "trixie": OLD}
+    for device in operator.devices.values():
+        assert device.machine.show("voice-agent", "ActiveState") == "active"
+        assert device.machine.show("voice-agent", "UnitFileState") == "enabled"
     assert PASSWORD not in play.said
-    modes = house.machine.sh("find /etc/voice-agent/credentials /etc/mosquitto -perm /077 -name '*pass*' 2>/dev/null || true")
-    assert modes == ""
 
 
-def test_the_broker_lets_everybody_do_their_own(houses: Mapping[Release, House]) -> None:
-    machine = houses["trixie"].machine
-    machine.sh("apt-get --version >/dev/null")
-    topics = machine.sh(
-        "python3 - <<'END'\n"
-        "import sys; sys.path.insert(0, __import__('glob').glob('/opt/voice-agent/current/lib/python3*/site-packages')[0])\n"
-        "import paho.mqtt.subscribe as s, paho.mqtt.client as m\n"
-        f"ask = lambda user, topic: s.simple(topic, auth={{'username': user, 'password': {PASSWORD!r}}}, keepalive=5).payload\n"
-        "print(ask('home', 'voice-agent/kitchen/status').decode(), ask('kitchen-agent', 'voice-agent/kitchen/status').decode())\n"
-        "client = m.Client(m.CallbackAPIVersion.VERSION2, protocol=m.MQTTv5); client.connect_timeout = 5\n"
-        "print(client.connect('localhost') and 1 or 'tcp')\n"
-        "END\n"
-    )
-    assert topics.split()[:2] == ["online", "online"]
-    acl = machine.read("/etc/mosquitto/voice-agent.acl")
-    assert "topic readwrite voice-agent/kitchen/#" in acl
-    assert PASSWORD not in machine.read("/etc/mosquitto/voice-agent.passwd")
+def test_overlays_are_named_to_the_firmware(operator: Operator) -> None:
+    block = "# BEGIN voice-agent\n[all]\ndtoverlay=hifiberry-dacplus\n# END voice-agent\n"
+    written = operator.each(lambda device: device.machine.read(FIRMWARE))
+    assert written == {"bookworm": RASPBERRY + block, "trixie": RASPBERRY}
 
 
-def test_a_second_run_changes_nothing(house: House, record_property: Record) -> None:
-    pid, before = house.pid(), house.paths()
-    checked, play = house.play("--check").good(), house.play().good()
+def test_secrets_are_for_those_who_need_them(operator: Operator) -> None:
+    machine = operator.devices["trixie"].machine
+    listed = machine.sh("stat -c '%n %U %a' /etc/voice-agent/credentials/* /etc/mosquitto/voice-agent.[pf]*")
+    assert listed.splitlines() == [
+        "/etc/voice-agent/credentials/mqtt-password root 600",
+        "/etc/mosquitto/voice-agent.fingerprint root 600",
+        "/etc/mosquitto/voice-agent.passwd mosquitto 600",
+    ]
+    assert PASSWORD not in machine.sh("cat /etc/mosquitto/voice-agent.*")
+    assert PASSWORD not in machine.sh("journalctl --no-pager")
+
+
+def test_the_broker_lets_everybody_do_their_own(operator: Operator) -> None:
+    machine = operator.devices["trixie"].machine
+    program = ["/opt/voice-agent/current/bin/python", "-c", ASK]
+    assert machine.run([*program, "home", "voice-agent/kitchen/status"], input=PASSWORD).stdout == "online\n"
+    assert machine.run([*program, "kitchen-agent", "voice-agent/kitchen/status"], input=PASSWORD).stdout == "online\n"
+    assert machine.run([*program, "kitchen-agent", "voice-agent/hall/status"], input=PASSWORD).stdout == "refused\n"
+    assert machine.run([*program, "home", "voice-agent/kitchen/status"], input="wrong").stdout == "not authorised\n"
+
+
+def test_a_second_run_changes_nothing(operator: Operator, record_property: Record) -> None:
+    before = operator.each(lambda device: (device.pid(), device.paths()))
+    checked = operator.play("--check").good()
+    assert sum(checked.changed.values()) == 0, checked.said
+    play = operator.play().good()
     record_property("again_s", play.seconds)
-    assert (sum(checked.changed.values()), sum(play.changed.values())) == (0, 0), play.said
-    assert (house.pid(), house.paths()) == (pid, before)
+    assert sum(play.changed.values()) == 0, play.said
+    assert operator.each(lambda device: (device.pid(), device.paths())) == before
 
 
 # -------------------------------------------------------------- configuration
 
 
-def test_another_configuration_is_read_without_a_restart(house: House, record_property: Record) -> None:
-    pid = house.pid()
+def test_another_configuration_is_read_without_a_restart(operator: Operator, record_property: Record) -> None:
+    pids = operator.each(Device.pid)
     wish = {"endpoint.silence_ms": 700}
-    checked = house.play("--check", settings=wish).good()
+    checked = operator.play("--check", "--tags", "config,service", settings=wish).good()
     assert "+endpoint.silence_ms = 700" in checked.said
-    assert "silence_ms" not in house.machine.read(CONFIG)
-    play = house.play("--tags", "config,service", settings=wish).good()
+    assert not any("silence_ms" in config for config in operator.each(Device.config).values())
+    play = operator.play("--tags", "config,service", settings=wish).good()
     record_property("reload_s", play.seconds)
-    assert play.changed == checked.changed
-    assert "endpoint.silence_ms = 700" in house.machine.read(CONFIG)
-    assert house.pid() == pid
-    assert "changed: endpoint.silence_ms" in house.machine.journal("voice-agent")
+    assert play.changed == checked.changed == {"bookworm": 2, "trixie": 2}
+    assert operator.each(Device.pid) == pids
+    for device in operator.devices.values():
+        assert "changed: endpoint.silence_ms" in device.machine.journal("voice-agent")
 
 
 @pytest.mark.parametrize("option", ["--check", "--diff"])
-def test_a_bad_configuration_stops_the_play_and_nothing_else(house: House, option: str) -> None:
-    pid, config = house.pid(), house.machine.read(CONFIG)
-    play = house.play(option, settings={"endpoint.silense_ms": 700})
+def test_a_bad_configuration_stops_the_play_and_nothing_else(operator: Operator, option: str) -> None:
+    before = operator.each(lambda device: (device.pid(), device.config()))
+    play = operator.play(option, "--tags", "config,service", settings={"endpoint.silense_ms": 700})
     assert play.status != 0
     assert "did you mean" in play.said
-    assert (house.pid(), house.machine.read(CONFIG)) == (pid, config)
+    assert operator.each(lambda device: (device.pid(), device.config())) == before
 
 
 # --------------------------------------------------------------- upgrade, back
 
 
-def test_an_installation_that_fails_leaves_what_runs(house: House, work: Path) -> None:
-    pid = house.pid()
-    play = house.play(
+def test_an_installation_that_fails_leaves_what_runs(operator: Operator, work: Path) -> None:
+    before = operator.each(lambda device: (device.pid(), device.link()))
+    play = operator.play(
         voice_agent_version="0.2.0",
         voice_agent_bundle="",
         voice_agent_wheel=str(fleet.wheel(work, "0.2.0")),
@@ -247,101 +300,90 @@ def test_an_installation_that_fails_leaves_what_runs(house: House, work: Path) -
         voice_agent_environment={"PIP_NO_INDEX": "1"},
     )
     assert play.status != 0
-    assert (house.link(), house.pid()) == (OLD, pid)
-    assert house.machine.run(["test", "-e", "/opt/voice-agent/0.2.0/.complete"], check=False).returncode != 0
+    assert "No matching distribution" in play.said
+    assert operator.each(lambda device: (device.pid(), device.link())) == before
+    for device in operator.devices.values():
+        assert device.machine.run(["test", "-e", "/opt/voice-agent/0.2.0/.complete"], check=False).returncode != 0
 
 
-def test_upgraded_with_its_state_kept_and_backed_up(
-    house: House, bundles: Mapping[str, Path], record_property: Record
-) -> None:
-    house.machine.sh(f"echo kept > {STATE}/marker; chown voice-agent: {STATE}/marker")
-    checked = house.play("--check", **new(bundles)).good()
-    assert house.link() == OLD
-    assert sum(checked.changed.values()) > 5
-    play = house.play(**new(bundles)).good()
+def test_upgraded_with_its_state_kept_and_backed_up(operator: Operator, record_property: Record) -> None:
+    operator.each(lambda device: device.marker("older"))
+    checked = operator.play("--check", **operator.upgrade).good()
+    assert operator.each(Device.link) == {"bookworm": OLD, "trixie": OLD}
+    assert min(checked.changed.values()) > 5
+    play = operator.play(**operator.upgrade).good()
     record_property("upgrade_s", play.seconds)
-    assert (house.link(), house.link("previous")) == (NEW, OLD)
-    assert house.machine.run(["/opt/voice-agent/current/bin/voice-agent", "--version"]).stdout.split()[-1] == NEW
-    assert house.machine.read(f"{STATE}/marker") == "kept\n"
-    (backup,) = house.backups()
-    assert backup.startswith(f"{OLD}-")
-    held = house.machine.sh(f"tar -tf {STATE}/backup/{backup}").split()
-    assert {f"{STATE[1:]}/marker", CONFIG[1:]} <= set(held)
-    assert not [name for name in held if "models/" in name or "credentials" in name]
-    again = house.play(**new(bundles)).good()
-    assert sum(again.changed.values()) == 0, again.said
+    for device in operator.devices.values():
+        assert (device.link(), device.link("previous"), device.marker()) == (NEW, OLD, "older")
+        said = device.machine.run(["/opt/voice-agent/current/bin/voice-agent", "--version"]).stdout
+        assert said == f"voice-agent {NEW}\n"
+        held = device.machine.sh(f"cd {STATE}/backup; ls; tar -tf {OLD}-*.tar").split()
+        assert held[0].startswith(f"{OLD}-")
+        assert {f"{STATE[1:]}/marker", CONFIG[1:]} <= set(held)
+        assert not [name for name in held if "models/" in name or "credentials" in name]
 
 
-def test_back_with_one_variable(house: House, bundles: Mapping[str, Path], record_property: Record) -> None:
-    house.machine.sh(f"echo newer > {STATE}/marker")
-    play = house.play(**new(bundles), voice_agent_rollback=True).good()
+def test_back_with_one_variable(operator: Operator, record_property: Record) -> None:
+    operator.each(lambda device: device.marker("newer"))
+    play = operator.play(**operator.upgrade, voice_agent_rollback=True).good()
     record_property("rollback_s", play.seconds)
-    assert house.link() == OLD
-    assert house.machine.show("voice-agent", "ActiveState") == "active"
-    assert house.machine.read(f"{STATE}/marker") == "newer\n"
-    pid = house.pid()
-    twice = house.play(**new(bundles), voice_agent_rollback=True)
+    assert operator.each(lambda device: (device.link(), device.marker())) == dict.fromkeys(RELEASES, (OLD, "newer"))
+    pids = operator.each(Device.pid)
+    assert "0" not in pids.values()
+    twice = operator.play(**operator.upgrade, voice_agent_rollback=True)
     assert twice.status != 0
     assert "No earlier release is remembered" in twice.said
-    assert (house.link(), house.pid()) == (OLD, pid)
+    assert operator.each(Device.pid) == pids
 
 
-def test_an_installed_release_is_named_and_needs_nothing(house: House) -> None:
-    """Forth again, without a bundle, a wheel or a network; and back with the state of then."""
-    house.play(voice_agent_version=NEW, voice_agent_bundle="", voice_agent_build_packages=[]).good()
-    assert house.link() == NEW
-    house.machine.sh(f"echo newest > {STATE}/marker")
-    house.play(playbook="rollback.yml", voice_agent_rollback_state=True).good()
-    assert house.link() == OLD
-    assert house.machine.read(f"{STATE}/marker") == "newer\n"
+def test_forth_to_an_installed_release_by_its_name_and_back_with_the_state_of_then(operator: Operator) -> None:
+    """Without a bundle, a wheel or a network."""
+    operator.play(voice_agent_version=NEW, voice_agent_bundle="", voice_agent_build_packages=[]).good()
+    assert operator.each(Device.link) == dict.fromkeys(RELEASES, NEW)
+    operator.each(lambda device: device.marker("newest"))
+    operator.play(playbook="rollback.yml", voice_agent_rollback_state=True).good()
+    assert operator.each(lambda device: (device.link(), device.marker())) == dict.fromkeys(RELEASES, (OLD, "newer"))
 
 
 # ---------------------------------------------------------------------- fleet
 
 
-def test_a_device_that_does_not_hear_again_stops_the_update(
-    houses: Mapping[Release, House], work: Path, record_property: Record
-) -> None:
-    first, second = houses["bookworm"], houses["trixie"]
-    folder = work / "both"
-    folder.mkdir()
-    both = Fleet(folder, {"a-bookworm": first.machine, "b-trixie": second.machine})
-    before, pid = second.paths(), second.pid()
+def test_a_device_that_does_not_hear_again_stops_the_update(operator: Operator, record_property: Record) -> None:
+    second = operator.devices["trixie"]
+    before = (second.pid(), second.paths(), second.config())
     wish = {"endpoint.silence_ms": 800}
-    hosts = {
-        name: {**house.variables, "voice_agent_bundle": "", "voice_agent_settings": {**house.settings, **wish}, **more}
-        for name, house, more in (
-            ("a-bookworm", first, {"voice_agent_mic": "plughw:CARD=Nowhere", "voice_agent_doctor_wait_s": 5}),
-            ("b-trixie", second, {}),
-        )
-    }
-    common = {"voice_agent_build_packages": []}
-    play = both.play("site.yml", common, "--tags", "config,service", hosts=hosts)
+    one_by_one = ("-e", "voice_agent_serial=1", "--tags", "config,service")
+    deaf = {"bookworm": {"voice_agent_mic": "plughw:CARD=Nowhere", "voice_agent_doctor_wait_s": 5}}
+    play = operator.play(*one_by_one, settings=wish, of=deaf)
     record_property("stopped_s", play.seconds)
     assert play.status != 0
-    assert "Nowhere" in play.said
-    assert "b-trixie" not in play.changed
-    assert (second.paths(), second.pid()) == (before, pid)
-    hosts["a-bookworm"] |= {"voice_agent_mic": "default", "voice_agent_doctor_wait_s": WAIT_S}
-    both.play("site.yml", common, "--tags", "config,service", hosts=hosts).good()
-    assert all("silence_ms = 800" in house.machine.read(CONFIG) for house in (first, second))
+    assert "service: hears: not within 5 s: mic" in play.said
+    assert list(play.changed) == ["bookworm"]
+    assert (second.pid(), second.paths(), second.config()) == before
+    operator.play(*one_by_one, settings=wish).good()
+    assert all("silence_ms = 800" in config for config in operator.each(Device.config).values())
 
 
 # -------------------------------------------------------------------- removal
 
 
-def test_removed_and_the_state_kept(house: House) -> None:
-    house.play(playbook="remove.yml").good()
-    assert house.pid() == "0"
-    left = {path.split()[0] for path in house.paths()}
-    assert {CONFIG, f"{STATE}/marker"} <= left
-    assert not [path for path in left if path.startswith(("/opt", "/etc/systemd/system/voice-agent", "/var/tmp/"))]
+def test_removed_and_the_state_kept(operator: Operator) -> None:
+    operator.play(playbook="remove.yml").good()
+    for device in operator.devices.values():
+        assert device.pid() == "0"
+        left = {path.split()[0] for path in device.paths()}
+        assert {CONFIG, f"{STATE}/marker"} <= left
+        assert not [path for path in left if path.startswith(("/opt", "/etc/systemd/system/voice-agent", "/var/tmp/v"))]
 
 
-def test_removed_and_nothing_left(house: House, record_property: Record) -> None:
-    house.play("-e", json.dumps({"voice_agent_remove_state": True}), playbook="remove.yml").good()
-    assert not [path for path in house.paths() if "voice-agent" in path]
-    assert house.machine.sh("find / -xdev -name '*voice-agent*' -not -path '/proc/*' -not -path '/root/*'") == ""
-    assert house.machine.run(["id", "voice-agent"], check=False).returncode != 0
-    again = house.play("-e", json.dumps({"voice_agent_remove_state": True}), playbook="remove.yml").good()
+def test_removed_and_nothing_left(operator: Operator, record_property: Record) -> None:
+    play = operator.play("-e", "voice_agent_remove_state=true", playbook="remove.yml").good()
+    record_property("remove_s", play.seconds)
+    for device in operator.devices.values():
+        found = "find / -xdev -name '*voice[-_]agent*' -not -path '/var/log/*' -not -path '/root/*'"
+        assert device.machine.sh(found) == ""
+        assert device.machine.run(["id", "voice-agent"], check=False).returncode != 0
+        assert device.machine.run(["getent", "group", "voice-agent"], check=False).returncode != 0
+    assert operator.each(lambda device: device.machine.read(FIRMWARE)) == dict.fromkeys(RELEASES, RASPBERRY)
+    again = operator.play("-e", "voice_agent_remove_state=true", playbook="remove.yml").good()
     assert sum(again.changed.values()) == 0
