@@ -5,7 +5,8 @@ Rules:
   every new connection. At most `MAX_TOPICS`.
 - A momentary message is news: at most `MAX_MOMENTS` wait, none for longer than `TTL_S`, since an event of an hour ago
   would set off automations now. Partials (QoS 0) are replaced by the next one and get stale in `PARTIAL_TTL_S`.
-- Messages leave in the order in which they came, so that each topic keeps its order. One that was handed over but not
+- Messages leave in the order in which they came, so that each topic keeps its order; only in front of an `online` that
+  waits, a newer value takes the place of the older one, since nothing that is kept may come after `online`. One that was handed over but not
   acknowledged when the connection broke goes out once more, and then no more: it may be what broke the connection.
 - What does not fit is dropped and counted. Any thread may put, one takes; nothing here does I/O or looks at a clock.
 """
@@ -48,6 +49,7 @@ class Outbox:
         self._waiting: dict[int, Entry] = {}
         self._in_flight: dict[int, Entry] = {}
         self._next = 0
+        self._online = -1  # the number of the last `online`
 
     @property
     def in_flight(self) -> int:
@@ -101,6 +103,7 @@ class Outbox:
             self._last.pop(online.topic, None)
             for message in self._last.values():
                 self._append(message, now)
+            self._online = self._next
             self._put(online, now)
 
     def _put(self, message: Message, now: float) -> bool:
@@ -111,22 +114,29 @@ class Outbox:
         if message.retain:
             self._last[message.topic] = message
         if message.retain or not message.qos:
-            self._forget(message.topic, message.qos)
+            superseded = self._forget(message.topic, message.qos)
+            if message.retain and superseded < self._online:
+                self._insert(superseded, message, now)
+                return True
         else:
             self._make_room(now)
         self._append(message, now)
         return True
 
+    def _insert(self, number: int, message: Message, now: float) -> None:
+        self._waiting = dict(sorted({**self._waiting, number: Entry(number, message, now)}.items()))
+
     def _append(self, message: Message, now: float) -> None:
         self._waiting[self._next] = Entry(self._next, message, now)
         self._next += 1
 
-    def _forget(self, topic: str, qos: int) -> None:
-        """Drop what waits for this topic and is superseded."""
+    def _forget(self, topic: str, qos: int) -> int:
+        """Drop what waits for this topic and is superseded; its number, or that of the next message."""
         for number, entry in self._waiting.items():
             if entry.message.topic == topic and entry.message.qos == qos:
                 del self._waiting[number]
-                return
+                return number
+        return self._next
 
     def _make_room(self, now: float) -> None:
         moments = [entry for entry in self._waiting.values() if not entry.message.retain]

@@ -49,6 +49,19 @@ def test_a_new_connection_gets_every_value_and_online_last() -> None:
     assert taken(outbox, 4.0) == [b"2", b"h", b"online"]
 
 
+def test_a_value_that_changes_before_online_has_left_stays_in_front_of_it() -> None:
+    outbox = Outbox()
+    outbox.put(value("health", b"loading"), 0.0)
+    outbox.put(value("state", b"1"), 0.0)
+    outbox.connected(ONLINE, 1.0)
+    outbox.put(value("health", b"ok"), 1.1)
+    assert taken(outbox, 1.2) == [b"ok", b"1", b"online"]
+    outbox.put(value("health", b"failed"), 2.0)
+    outbox.put(news(b"a"), 2.0)
+    outbox.put(value("health", b"ok again"), 2.1)
+    assert taken(outbox, 2.2) == [b"a", b"ok again"]
+
+
 def test_news_get_stale_and_values_do_not() -> None:
     outbox = Outbox()
     outbox.put(news(b"old"), 0.0)
