@@ -6,8 +6,9 @@ Rules:
 - A momentary message is news: at most `MAX_MOMENTS` wait, none for longer than `TTL_S`, since an event of an hour ago
   would set off automations now. Partials (QoS 0) are replaced by the next one and get stale in `PARTIAL_TTL_S`.
 - Messages leave in the order in which they came, so that each topic keeps its order; only in front of an `online` that
-  waits, a newer value takes the place of the older one, since nothing that is kept may come after `online`. One that was handed over but not
-  acknowledged when the connection broke goes out once more, and then no more: it may be what broke the connection.
+  waits, a newer value takes the place of the older one, since nothing that is kept may come after `online`.
+- A message that was handed over but not acknowledged when the connection broke goes out once more, and then no more: it
+  may be what broke the connection.
 - What does not fit is dropped and counted. Any thread may put, one takes; nothing here does I/O or looks at a clock.
 """
 
