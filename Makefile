@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench nightly test-deploy test-arm64 test-alsa bundle install wheel docs lock clean
+.PHONY: help setup demo test check bench nightly test-deploy test-arm64 test-alsa bundle install docs lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -25,6 +25,7 @@ MODELS := en_US-joe-medium smollm2-135m vosk-small-ko
 SYSTEMS := mmdebstrap systemd-container qemu-user-static binfmt-support arch-test
 GUEST := $(SYSTEMS) qemu-system-x86 e2fsprogs
 DEPLOY := .cache/deploy
+ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
@@ -57,6 +58,14 @@ check: $(VENV)/.python ## style, types, and who may import whom
 
 bench: setup ## measure (ARGS="wake --json"; default: all)
 	$(BIN)/voice-agent bench $(or $(ARGS),all)
+
+install: $(DEPLOY)/.ready ## the agent as a service on this machine (ARGS="-e voice_agent_extras=[gpio]")
+	$(DEPLOY)/bin/python deploy/bundle/wheel.py
+	cd deploy/ansible && $(ROOT) ../../$(DEPLOY)/bin/ansible-playbook -i inventory/this-machine.yml site.yml $(ARGS)
+
+bundle: $(VENV)/.python $(VENV)/.systems ## all that machines without a network need (ARCH=arm64 RELEASES=trixie; root)
+	$(BIN)/python deploy/bundle/build.py $(if $(ARCH),--arch $(ARCH)) $(if $(RELEASES),--release $(RELEASES)) \
+	  $(if $(BUNDLE_MODELS),--model $(BUNDLE_MODELS)) $(BUNDLE_ARGS)
 
 docs: $(VENV)/.python ## renew the generated part of the README
 	$(BIN)/python -m agent.cli.reference README.md
@@ -92,9 +101,9 @@ $(VENV)/.guest: Makefile
 	@touch $@
 
 # Ansible in an environment of its own: the devices never need it.
-$(DEPLOY)/.ready: requirements-deploy.txt
+$(DEPLOY)/.ready: requirements-deploy.txt requirements-build.txt
 	@test -x $(DEPLOY)/bin/python || $(PYTHON) -m venv $(DEPLOY)
-	$(DEPLOY)/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-deploy.txt
+	$(DEPLOY)/bin/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-deploy.txt -r requirements-build.txt
 	@touch $@
 
 # $(call install,PACKAGES): those that are missing, and nothing is thrown out for them.
@@ -103,10 +112,9 @@ missing=$$(for name in $(1); do \
     dpkg-query -W -f='$${Status}' $$name 2>/dev/null | grep -q 'ok installed' || echo $$name; done); \
   if [ -n "$$missing" ]; then \
     command -v apt-get >/dev/null || { echo "please install: $$missing"; exit 1; }; \
-    root=$$([ "$$(id -u)" = 0 ] || echo sudo); \
     echo "installing Debian packages:" $$missing; \
-    $$root apt-get update -q && \
-    $$root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends --no-remove $$missing; \
+    $(ROOT) apt-get update -q && \
+    $(ROOT) env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends --no-remove $$missing; \
   fi
 endef
 
