@@ -79,7 +79,7 @@ def serving(**changes: Value) -> Iterator[Service]:
     watcher = Watcher("127.0.0.1", 1883, f"voice-agent/{device}")
     watcher.start()
     try:
-        systemctl("start", "voice-agent")
+        systemctl("restart", "voice-agent")
         yield Service(watcher)
     finally:
         systemctl("stop", "voice-agent")
