@@ -54,10 +54,8 @@ def propose(peaks: Sequence[float], current: float, background: Background | Non
         threshold = min(max(current, calm), reach)
         reason = _between(threshold, current)
     else:
-        threshold, reason = (
-            max(reach, min(calm, UNSEEN)),
-            "as high as your own words allow; the background scores high here",
-        )
+        threshold = max(reach, min(calm, UNSEEN))
+        reason = "as high as your own words allow; the background scores high here"
     threshold = round(min(max(threshold, LEAST), MOST), 2)
     if threshold < current and _heard(peaks, threshold) == _heard(peaks, current) < len(peaks):
         threshold, reason = current, "a lower one would hear no more of them: try from nearer, or another wake word"
