@@ -31,6 +31,7 @@ LIMITS_S: Mapping[str, float] = {
     "realtime": 20.0,
     "devices": 25.0,
     "sound": 60.0,
+    "panel": 15.0,
     "models": 180.0,  # a few hundred MB from an SD card
     "engines": 300.0,  # a small Pi loads for half a minute
     "language": 180.0,
