@@ -73,6 +73,8 @@ def program(*command: str) -> Iterator[subprocess.Popen[bytes]]:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+        assert process.stderr is not None
+        process.stderr.close()
 
 
 @contextmanager
