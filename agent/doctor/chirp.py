@@ -13,10 +13,12 @@ J. R. Klauder et al., "The theory and design of chirp radars", Bell System Techn
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+Wanted = int | Literal["mix"]
 Floats = NDArray[np.float64]
 
 SILENT_DBFS = -120.0
@@ -73,7 +75,7 @@ class Channel:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came of a train. Times in seconds since the beginning of the recording; `channel`: the loudest one.
+    """What came of a train. Times in seconds since the beginning of the recording; `channel`: the one that was judged.
 
     `start_s`: when the train's first chirp arrived; `level_dbfs` RMS of the chirps, `noise_dbfs` of the time before;
     `ppm`: by how much the recording's clock is faster than that of the speaker, None where it cannot be told (sound was
@@ -88,7 +90,7 @@ class Heard:
     jitter_us: float
     clipped: float
     polarity: int
-    channel: int
+    channel: Wanted
     channels: tuple[Channel, ...]
 
     @property
@@ -98,29 +100,35 @@ class Heard:
 
 @dataclass(frozen=True, slots=True)
 class NotHeard:
-    """The train is not in the recording. `noise_dbfs` of the loudest channel."""
+    """The train is not in the channel that was judged. `noise_dbfs`: what was there instead."""
 
     noise_dbfs: float
     channels: tuple[Channel, ...]
 
 
-def measure(recording: Floats, rate_hz: int, train: Train) -> Heard | NotHeard:
-    """`recording`: shape (frames, channels), full scale ±1, at least as long as the train."""
-    filtered = [_matched(recording[:, channel], rate_hz, train) for channel in range(recording.shape[1])]
-    places = [_place(np.abs(each), rate_hz, train) for each in filtered]
-    best = max(range(len(places)), key=lambda channel: places[channel][1])
-    begin, contrast_db = places[best]
-    levels = [float(np.sqrt(np.mean(np.square(recording[:, channel])))) for channel in range(recording.shape[1])]
-    channels = tuple(_channel(recording[:, channel], max(levels)) for channel in range(recording.shape[1]))
+def measure(recording: Floats, rate_hz: int, train: Train, channel: Wanted = "mix") -> Heard | NotHeard:
+    """`recording`: shape (frames, channels), full scale ±1, at least as long as the train.
+
+    Judged is what the agent hears, `channel` or the mean of all: others may be louder, or what the speaker is given.
+    """
+    count = recording.shape[1]
+    used: Wanted = channel if channel == "mix" else min(channel, count - 1)
+    sound = recording.mean(axis=1) if used == "mix" else recording[:, used]
+    levels = [float(np.sqrt(np.mean(np.square(recording[:, each])))) for each in range(count)]
+    channels = tuple(_channel(recording[:, each], max(levels)) for each in range(count))
+    matched = _matched(sound, rate_hz, train)
+    begin, contrast_db = _place(np.abs(matched), rate_hz, train)
     if contrast_db < HEARD_DB:
-        return NotHeard(_dbfs(max(levels)), channels)
-    return _heard(recording[:, best], filtered[best], begin, rate_hz, train, best, channels)
+        return NotHeard(_dbfs(float(np.sqrt(np.mean(np.square(sound))))), channels)
+    at_ends = (np.abs(recording if used == "mix" else recording[:, [used]]) >= CLIPPED).any(axis=1)
+    return _heard(sound, at_ends, matched, begin, rate_hz, train, used, channels)
 
 
 def _heard(
-    sound: Floats, matched: NDArray[np.complex128], begin: int, rate_hz: int, train: Train, best: int,
-    channels: tuple[Channel, ...],
+    sound: Floats, at_ends: NDArray[np.bool_], matched: NDArray[np.complex128], begin: int, rate_hz: int, train: Train,
+    used: Wanted, channels: tuple[Channel, ...],
 ) -> Heard:  # fmt: skip
+    """`at_ends`: at which frames the converter was at one of its ends."""
     peaks = _peaks(np.abs(matched), begin, rate_hz, train)
     arrivals = _arrivals(matched, peaks, rate_hz)
     first = _first(np.abs(matched), peaks[0], rate_hz)
@@ -140,9 +148,9 @@ def _heard(
         peak_dbfs=_dbfs(float(np.max(np.abs(chirps)))),
         ppm=ppm,
         jitter_us=jitter_us,
-        clipped=float(np.mean(np.abs(chirps) >= CLIPPED)),
+        clipped=float(np.mean(np.concatenate([at_ends[peak : peak + length] for peak in peaks]))),
         polarity=round(facing) if abs(facing) > 0.7 else 0,
-        channel=best,
+        channel=used,
         channels=channels,
     )
 

@@ -38,7 +38,8 @@ def examine(context: Context) -> Iterator[Finding]:
         return
     context.say("looking at the recording")
     yield lost(taken)
-    yield from judged(measure(taken.sound, taken.rate_hz, train), taken, context)
+    heard = measure(taken.sound, taken.rate_hz, train, context.config.audio.mic.channel)
+    yield from judged(heard, taken, context)
 
 
 def left_out(context: Context) -> Finding | None:

@@ -94,10 +94,28 @@ def test_inverted_wires() -> None:
 
 def test_a_dead_channel_beside_a_live_one() -> None:
     live = recorded()
-    found = heard(np.stack([np.zeros_like(live), live, 0.5 * live], axis=1))
+    both = np.stack([np.zeros_like(live), live, 0.5 * live], axis=1)
+    found = heard(both)
     assert [channel.dead for channel in found.channels] == [True, False, False]
     assert found.channels[0].zeros == 1.0
-    assert found.channel == 1
+    deaf = measure(both, 16_000, TRAIN, 0)
+    assert isinstance(deaf, NotHeard)
+    assert [channel.dead for channel in deaf.channels] == [True, False, False]
+
+
+def test_only_what_the_agent_hears_is_judged() -> None:
+    """Some arrays give back what is played, in a channel of its own: the clearest, and no microphone."""
+    soft, played = recorded(gain=0.02, noise=0.003), np.clip(recorded(gain=4.0, noise=0.0), -1.0, 1.0)
+    array = np.stack([soft, played], axis=1)
+    first, beyond = (measure(array, 16_000, TRAIN, channel) for channel in (0, 7))
+    assert isinstance(first, Heard)
+    assert first.channel == 0
+    assert first.level_dbfs == pytest.approx(20 * np.log10(0.02 * TRAIN.level / 2), abs=1.0)
+    assert first.clipped == 0.0
+    assert isinstance(beyond, Heard)
+    assert beyond.channel == 1  # as in a turn: one that is not there is the last one
+    assert beyond.clipped > 0.2
+    assert heard(array).clipped > 0.2, "a mean hides that one of them is at its ends"
 
 
 def test_lost_sound_is_no_clock() -> None:
@@ -111,7 +129,7 @@ def test_lost_sound_is_no_clock() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_noise_is_no_chirp(seed: int) -> None:
     noise = np.random.default_rng(seed).normal(0, 0.05, (120_000, 2))
-    found = measure(noise, 16_000, TRAIN)
+    found = measure(noise, 16_000, TRAIN, 1)
     assert isinstance(found, NotHeard)
     assert found.noise_dbfs == pytest.approx(-26.0, abs=0.2)
 
