@@ -11,9 +11,10 @@ from datetime import datetime
 from typing import Literal
 
 from agent.events import Part, Phase, Status, Turn
+from agent.requests import Value
 
 Outcome = Literal["answered", "interrupted", "silence", "failed"]
-EarconName = Literal["wake", "done", "error", "muted", "thinking"]
+EarconName = Literal["wake", "done", "error", "muted", "thinking", "announce"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,27 @@ class SetMute:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeSetting:
+    """Change a setting that is a matter of configuration; `agent.events.SettingChanged` tells what came of it."""
+
+    name: str
+    value: Value | None
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Examine:
+    """Let the doctor look; the report is the answer to `id`."""
+
+    id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """End in a way that makes systemd start afresh."""
+
+
+@dataclass(frozen=True, slots=True)
 class ShowState:
     phase: Phase
     turn: Turn
@@ -129,11 +151,15 @@ class ShowHealth:
 
 @dataclass(frozen=True, slots=True)
 class ShowSetting:
-    """The value of a setting as it is now; `keep`: somebody set it, and it outlives a restart."""
+    """The value of a setting as it is now.
+
+    `keep`: somebody has just set it, and it outlives a restart. `changed`: it is not what the configuration says.
+    """
 
     name: str
-    value: str | int | bool
+    value: Value | None
     keep: bool = True
+    changed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +193,9 @@ Command = (
     | Earcon
     | SetVolume
     | SetMute
+    | ChangeSetting
+    | Examine
+    | Restart
     | ShowState
     | ShowTranscript
     | ShowReply

@@ -11,10 +11,11 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
+
+from agent.requests import Intent, Request, Value
 
 Turn = int
 Part = Literal["mic", "speaker", "wake", "asr", "llm", "tts", "mqtt", "disk"]
@@ -30,14 +31,6 @@ class Instant:
 
     mono: float
     wall: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Intent:
-    """What a sentence asks for, when it is a local command: `name` such as "time", `slots` such as {"percent": 30}."""
-
-    name: str
-    slots: Mapping[str, str | int] = field(default_factory=dict)
 
 
 # ---------------------------------------------------------------- events: hearing
@@ -195,48 +188,28 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
-class ListenRequest:
-    """Listen as if the wake word had been said."""
-
-
-@dataclass(frozen=True, slots=True)
-class StopRequest:
-    """End the current turn, be silent."""
-
-
-@dataclass(frozen=True, slots=True)
-class SayRequest:
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class AskRequest:
-    """As if the user had said `text`; `intent` is attached by the inbox driver."""
-
-    text: str
-    intent: Intent | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MuteRequest:
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
-class VolumeRequest:
-    percent: int
-
-
-Request = ListenRequest | StopRequest | SayRequest | AskRequest | MuteRequest | VolumeRequest
-
-
-@dataclass(frozen=True, slots=True)
 class Requested:
     """A command from outside (MQTT, the command line). `id` is the sender's, echoed in the result."""
 
     at: Instant
     request: Request
     id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SettingChanged:
+    """What came of `agent.commands.ChangeSetting`: `value` is in force now; not `ok`: it is as before, and why.
+
+    `changed`: the value is not what the configuration says.
+    """
+
+    at: Instant
+    name: str
+    value: Value | None
+    changed: bool = True
+    id: str | None = None
+    ok: bool = True
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,6 +256,7 @@ Event = (
     | SpeechFailed
     | Health
     | Requested
+    | SettingChanged
     | Pressed
     | MuteSwitched
     | DeadlinePassed

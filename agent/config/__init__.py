@@ -17,6 +17,7 @@ from agent.config.answering import Conversation, Llm, LlmProfile, Persona, Tts
 from agent.config.hearing import AsrSection, EndpointSection, WakeSection, WakeWord
 from agent.config.house import Log, MqttSection, Privacy
 from agent.config.panel import Panel
+from agent.config.room import HomeAssistant, Room
 from agent.config.sound import Audio, Mic, Speaker
 from agent.config.values import Section
 
@@ -26,6 +27,7 @@ __all__ = [
     "Config",
     "Conversation",
     "EndpointSection",
+    "HomeAssistant",
     "Llm",
     "LlmProfile",
     "Log",
@@ -34,6 +36,7 @@ __all__ = [
     "Panel",
     "Persona",
     "Privacy",
+    "Room",
     "Section",
     "Speaker",
     "Tts",
@@ -57,6 +60,8 @@ class Config(BaseSettings):
     persona: Persona = Persona()
     conversation: Conversation = Conversation()
     mqtt: MqttSection = MqttSection()
+    home_assistant: HomeAssistant = HomeAssistant()
+    room: Room = Room()
     panel: Panel = Panel()
     privacy: Privacy = Privacy()
     log: Log = Log()

@@ -77,8 +77,13 @@ class Persona(Section):
 
 
 class Conversation(Section):
-    """What is remembered, in memory only."""
+    """How one talks with the agent; what is remembered, in memory only."""
 
     history_turns: Annotated[int, Field(ge=0, le=50)] = Field(6, description="past turns to remember")
     history_s: Annotated[int, Field(ge=0, le=86_400)] = Field(300, description="forget the conversation after")
     thinking_sound_ms: Milliseconds = Field(2000, description="a sound if the language model takes longer")
+    barge_in: bool = Field(True, description="the wake word interrupts an answer")
+    follow_up: bool = Field(False, description="after an answer, listen on without the wake word")
+    follow_up_ms: Annotated[int, Field(ge=500, le=30_000)] = Field(
+        4000, description="how long to wait for the next question"
+    )

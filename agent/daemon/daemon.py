@@ -33,8 +33,9 @@ from agent.daemon.steward import Steward
 from agent.daemon.storm import WakeStorm
 from agent.daemon.systemd import Notifier, Watchdog
 from agent.dialogue.state import State
-from agent.events import Event, Intent, Requested, StopRequest
+from agent.events import Event, Requested
 from agent.hearing.wake import WakeModelError
+from agent.requests import Intent, StopRequest
 from agent.thinking.intents import Intents
 
 DONE, INTERNAL, TEMPORARY, BAD_CONFIG = 0, 70, 75, 78

@@ -16,7 +16,8 @@ from agent.clock import Clock
 from agent.commands import Command
 from agent.dialogue.state import State
 from agent.dialogue.step import deadline, step
-from agent.events import AskRequest, DeadlinePassed, Event, Final, Intent, Requested, SpeechDone, SpeechFailed
+from agent.events import DeadlinePassed, Event, Final, Requested, SpeechDone, SpeechFailed
+from agent.requests import AskRequest, Intent
 
 LIMIT = 10_000
 

@@ -9,7 +9,7 @@ from agent.dialogue.phrases import phrase, spoken_date, spoken_time
 from agent.dialogue.replies import end, fail, speak
 from agent.dialogue.settings import set_mute, set_volume
 from agent.dialogue.state import State, Step
-from agent.events import Intent
+from agent.requests import Intent
 
 VOLUME_STEP = 10
 

@@ -12,7 +12,8 @@ from agent.dialogue.replies import leave
 from agent.dialogue.requests import requested
 from agent.dialogue.settings import locked, set_switch
 from agent.dialogue.state import Idle, State, Step
-from agent.events import ListenRequest, MuteRequest, MuteSwitched, Pressed, Requested, StopRequest
+from agent.events import MuteSwitched, Pressed, Requested
+from agent.requests import ListenRequest, MuteRequest, StopRequest
 
 
 def mute_switched(state: State, event: MuteSwitched) -> Step:

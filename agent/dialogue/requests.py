@@ -10,7 +10,8 @@ from agent.dialogue.replies import begin, leave, speak
 from agent.dialogue.settings import MuteSource, locked, set_mute, set_volume
 from agent.dialogue.state import Idle, PendingSay, State, Step
 from agent.dialogue.turn import ask, listen
-from agent.events import AskRequest, ListenRequest, MuteRequest, Requested, SayRequest, StopRequest, VolumeRequest
+from agent.events import Requested
+from agent.requests import AskRequest, ListenRequest, MuteRequest, SayRequest, StopRequest, VolumeRequest
 
 
 def requested(state: State, event: Requested, source: MuteSource = "command") -> Step:

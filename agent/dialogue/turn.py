@@ -14,7 +14,6 @@ from agent.events import (
     AsrFailed,
     Endpoint,
     Final,
-    Intent,
     LlmFailed,
     Partial,
     ReplyDelta,
@@ -24,6 +23,7 @@ from agent.events import (
     SpeechStarted,
     Wake,
 )
+from agent.requests import Intent
 
 
 def woken(state: State, event: Wake) -> Step:

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from agent.dialogue.state import Activity, Idle, Listening, Speaking, State, Talk, Thinking, Transcribing
 from agent.dialogue.step import step
 from agent.events import (
-    AskRequest,
     AsrFailed,
     DeadlinePassed,
     Endpoint,
@@ -19,19 +18,15 @@ from agent.events import (
     Final,
     Health,
     Instant,
-    Intent,
-    ListenRequest,
     LlmFailed,
-    MuteRequest,
     ReplyDelta,
     ReplyDone,
     Requested,
-    SayRequest,
     SpeechDone,
     SpeechFailed,
-    StopRequest,
     Wake,
 )
+from agent.requests import AskRequest, Intent, ListenRequest, MuteRequest, SayRequest, StopRequest
 
 NOW = 100.0
 AT = Instant(NOW, datetime(2026, 1, 1, tzinfo=UTC))

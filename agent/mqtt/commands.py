@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.events import AskRequest, ListenRequest, MuteRequest, Request, SayRequest, StopRequest, VolumeRequest
+from agent.requests import AskRequest, ListenRequest, MuteRequest, Request, SayRequest, StopRequest, VolumeRequest
 
 MAX_BYTES = 4096
 MAX_DEPTH = 8

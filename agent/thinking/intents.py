@@ -18,7 +18,7 @@ from importlib import resources
 from importlib.resources.abc import Traversable
 from typing import Any
 
-from agent.events import Intent
+from agent.requests import Intent
 
 MAX_CHARS = 120  # no command is longer
 NUMBERS_STEP = 10  # in `phrases`: these are single words, which a recogniser knows

@@ -11,7 +11,8 @@ from agent.clock import now
 from agent.commands import Answer, Command, Earcon, Speak, TurnEnded
 from agent.daemon.inbox import LIMIT, Inbox, InboxFull
 from agent.dialogue.state import Rules, State
-from agent.events import AskRequest, Event, Final, Intent, Requested, SpeechDone, StopRequest, Wake
+from agent.events import Event, Final, Requested, SpeechDone, Wake
+from agent.requests import AskRequest, Intent, StopRequest
 
 
 @dataclass

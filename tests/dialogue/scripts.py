@@ -8,18 +8,8 @@ from typing import TypeVar
 from agent.commands import Command
 from agent.dialogue.state import State
 from agent.dialogue.step import deadline, step
-from agent.events import (
-    DeadlinePassed,
-    Endpoint,
-    Event,
-    Final,
-    Instant,
-    Intent,
-    Request,
-    Requested,
-    SpeechStarted,
-    Wake,
-)
+from agent.events import DeadlinePassed, Endpoint, Event, Final, Instant, Requested, SpeechStarted, Wake
+from agent.requests import Intent, Request
 
 C = TypeVar("C")
 START = datetime(2026, 11, 23, 15, 45, tzinfo=UTC)

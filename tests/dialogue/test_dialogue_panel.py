@@ -13,20 +13,14 @@ from scripts import Script, has, only
 from agent.commands import Answer, Command, Earcon, Hush, SetMute, ShowEvent, ShowSetting, StartListening, TurnEnded
 from agent.dialogue.state import Idle, State
 from agent.dialogue.step import deadline
-from agent.events import (
+from agent.events import Event, Final, Health, MuteSwitched, PanelAction, Pressed, SpeechDone
+from agent.requests import (
     AskRequest,
-    Event,
-    Final,
-    Health,
     Intent,
     ListenRequest,
     MuteRequest,
-    MuteSwitched,
-    PanelAction,
-    Pressed,
     Request,
     SayRequest,
-    SpeechDone,
     StopRequest,
     VolumeRequest,
 )

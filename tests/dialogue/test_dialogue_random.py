@@ -17,7 +17,6 @@ from agent.commands import Answer, AskLlm, Command, Earcon, Speak, StartListenin
 from agent.dialogue.state import Idle
 from agent.dialogue.step import deadline
 from agent.events import (
-    AskRequest,
     AsrFailed,
     Audible,
     ClauseReady,
@@ -26,23 +25,18 @@ from agent.events import (
     Event,
     Final,
     Health,
-    Intent,
-    ListenRequest,
     LlmFailed,
-    MuteRequest,
     Partial,
     ReplyDelta,
     ReplyDone,
     Requested,
-    SayRequest,
     SpeechDone,
     SpeechFailed,
     SpeechStarted,
-    StopRequest,
     TtsFirst,
-    VolumeRequest,
     Wake,
 )
+from agent.requests import AskRequest, Intent, ListenRequest, MuteRequest, SayRequest, StopRequest, VolumeRequest
 
 EVENTS = int(os.environ.get("VOICE_AGENT_RANDOM_EVENTS", "20000"))
 PER_SCRIPT = 50

@@ -5,16 +5,8 @@ from __future__ import annotations
 from scripts import Script, has, only
 
 from agent.commands import Answer, AskLlm, Hush, SetMute, Speak, StartListening, TurnEnded
-from agent.events import (
-    AskRequest,
-    Intent,
-    ListenRequest,
-    MuteRequest,
-    SayRequest,
-    SpeechDone,
-    StopRequest,
-    VolumeRequest,
-)
+from agent.events import SpeechDone
+from agent.requests import AskRequest, Intent, ListenRequest, MuteRequest, SayRequest, StopRequest, VolumeRequest
 
 
 def test_say_is_answered_when_it_has_been_heard() -> None:

@@ -29,7 +29,6 @@ from agent.events import (
     Endpoint,
     Final,
     Health,
-    Intent,
     LlmFailed,
     Partial,
     ReplyDelta,
@@ -39,6 +38,7 @@ from agent.events import (
     SpeechStarted,
     Wake,
 )
+from agent.requests import Intent
 
 
 def phases(script: Script) -> list[str]:

@@ -22,9 +22,10 @@ from paho.mqtt.subscribeoptions import SubscribeOptions
 from agent.clock import now
 from agent.commands import ShowHealth, ShowSetting, ShowState
 from agent.config import Config
-from agent.events import Event, Health, Request, Requested
+from agent.events import Event, Health, Requested
 from agent.mqtt.limits import Pauses
 from agent.mqtt.session import Session
+from agent.requests import Request
 
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
 PATIENCE_S = 20.0

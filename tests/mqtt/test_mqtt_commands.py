@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from agent.events import AskRequest, ListenRequest, MuteRequest, Request, SayRequest, StopRequest, VolumeRequest
 from agent.mqtt.commands import MAX_BYTES, Accepted, Rejected, parse
+from agent.requests import AskRequest, ListenRequest, MuteRequest, Request, SayRequest, StopRequest, VolumeRequest
 
 
 @pytest.mark.parametrize(

@@ -18,8 +18,9 @@ import pytest
 from mqtt_rig import FAST, PATIENCE_S, ROOT, Broker, Observer, Rig, configure, free_port, make_rig, wait_until
 
 from agent.commands import ShowState
-from agent.events import Event, ListenRequest
+from agent.events import Event
 from agent.mqtt import connection, session
+from agent.requests import ListenRequest
 
 pytestmark = pytest.mark.room
 Rigs = Callable[..., Rig]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import pytest
 
 from agent.clock import now
-from agent.events import ListenRequest, Requested, StopRequest
+from agent.events import Requested
 from agent.mqtt.happenings import Received
 from agent.mqtt.intake import BURST, Intake
 from agent.mqtt.limits import Pauses, Retry, Seldom, TokenBucket
 from agent.mqtt.link import exposed
 from agent.mqtt.session import client_id
 from agent.mqtt.topics import Topics
+from agent.requests import ListenRequest, StopRequest
 
 
 def test_a_bucket_gives_its_burst_and_then_its_rate() -> None:

@@ -1,0 +1,93 @@
+"""The vocabulary of behaviour: what people ask for, by voice (`Intent`) or as a command from outside (`Request`).
+
+Frozen values like `agent.events`, which carry them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Priority = Literal["low", "normal", "high"]
+Value = str | int | float | bool
+
+
+@dataclass(frozen=True, slots=True)
+class Intent:
+    """What a sentence asks for, when it is a local command: `name` such as "time", `slots` such as {"percent": 30}."""
+
+    name: str
+    slots: Mapping[str, str | int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ListenRequest:
+    """Listen as if the wake word had been said."""
+
+
+@dataclass(frozen=True, slots=True)
+class StopRequest:
+    """End the current turn, be silent."""
+
+
+@dataclass(frozen=True, slots=True)
+class SayRequest:
+    """An announcement. `volume_percent`: for this one alone; None: as the device is set.
+
+    `priority`: "low" waits for a better moment and is not said in quiet hours, "high" is said at once and always.
+    """
+
+    text: str
+    priority: Priority = "normal"
+    chime: bool = False
+    volume_percent: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskRequest:
+    """As if the user had said `text`; `intent` is attached by the inbox driver."""
+
+    text: str
+    intent: Intent | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MuteRequest:
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeRequest:
+    percent: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettingRequest:
+    """Change a setting (`agent.settings`) until somebody changes it again; None: as the configuration says."""
+
+    name: str
+    value: Value | None
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorRequest:
+    """Examine the device; the report is the result."""
+
+
+@dataclass(frozen=True, slots=True)
+class RestartRequest:
+    """End, so that systemd starts afresh."""
+
+
+Request = (
+    ListenRequest
+    | StopRequest
+    | SayRequest
+    | AskRequest
+    | MuteRequest
+    | VolumeRequest
+    | SettingRequest
+    | DoctorRequest
+    | RestartRequest
+)

@@ -1,0 +1,66 @@
+"""Settings: what may be changed while the agent runs, by MQTT or by voice, and stays changed over a restart.
+
+A setting stands for a key of the configuration: the file says what it is until somebody changes it, and again when
+somebody takes the change back. Three of them (volume, mute, do not disturb) act at once, all others make the agent
+reload. One table, so that commands, discovery, dialogue and daemon agree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """True or false."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """From `low` to `high`, both included; whole where `step` is."""
+
+    low: float
+    high: float
+    step: float
+    unit: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of what is installed or configured: `of` says of what."""
+
+    of: Literal["wake_words", "voices", "llm_profiles", "personas", "languages"]
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """`key`: what it stands for in the configuration, "" where it is no matter of configuration.
+
+    `live`: the dialogue itself changes it, at once.
+    """
+
+    kind: Switch | Number | Choice
+    key: str = ""
+    live: bool = False
+
+
+SETTINGS: Mapping[str, Setting] = MappingProxyType(
+    {
+        "volume": Setting(Number(0, 100, 1, "%"), "audio.speaker.volume_percent", live=True),
+        "mute": Setting(Switch(), live=True),
+        "do_not_disturb": Setting(Switch(), live=True),
+        "night_volume": Setting(Number(0, 100, 1, "%"), "room.night_volume_percent"),
+        "follow_up": Setting(Switch(), "conversation.follow_up"),
+        "barge_in": Setting(Switch(), "conversation.barge_in"),
+        "wake_threshold": Setting(Number(0.05, 0.99, 0.01), "wake.threshold"),
+        "silence": Setting(Number(100, 5000, 10, "ms"), "endpoint.silence_ms"),
+        "wake_word": Setting(Choice("wake_words"), "wake.words"),
+        "voice": Setting(Choice("voices"), "tts.voice"),
+        "llm_profile": Setting(Choice("llm_profiles"), "llm.use"),
+        "persona": Setting(Choice("personas"), "persona.use"),
+        "language": Setting(Choice("languages"), "persona.language"),
+    }
+)
