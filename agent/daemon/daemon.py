@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import clock, engines, models
-from agent.commands import SetVolume, ShowEvent, ShowSetting
+from agent.commands import ChangeSetting, SetVolume, ShowEvent, ShowSetting
 from agent.config import Config
 from agent.daemon import logs, store
 from agent.daemon.inbox import Inbox
@@ -29,11 +29,11 @@ from agent.daemon.rooms import Rooms, Wiring, build
 from agent.daemon.signals import LastResort, Signals
 from agent.daemon.startup import engine_names, first_state, names, renewed
 from agent.daemon.status import status_line
-from agent.daemon.steward import Steward
+from agent.daemon.steward import Errand, Steward
 from agent.daemon.storm import WakeStorm
 from agent.daemon.systemd import Notifier, Watchdog
 from agent.dialogue.state import State
-from agent.events import Event, Requested
+from agent.events import Event, Requested, SettingChanged
 from agent.hearing.wake import WakeModelError
 from agent.requests import Intent, StopRequest
 from agent.thinking.intents import Intents
@@ -113,7 +113,7 @@ class Daemon:
         self._storm = WakeStorm(self._emit)
         self._report = Report(runtime_folder(os.environ), clock.now)
         self._rooms = Rooms(build(plan, self._wiring()))
-        self._steward = Steward(self._rooms, self._store, self._receipts, self._storm, self._changed)
+        self._steward = Steward(self._rooms, self._store, self._receipts, self._storm, self._changed, self._attend)
         state = first_state(config, folder)
         self._inbox = Inbox(state, self._match, self._receipts.see, self._steward.act, clock.now)
         self._reload = Reload(notifier.reloading, self._prepare, self._carry_out, self._refuse)
@@ -182,6 +182,11 @@ class Daemon:
         self._notifier.status(status_line(state, self._refusal))
         sound = house.capture.description(), house.playback.description()
         self._report.update(state, self._rooms.counters(), *sound)
+
+    def _attend(self, errand: Errand) -> None:
+        if isinstance(errand, ChangeSetting):
+            reason = "this version cannot change it yet"
+            self._emit(SettingChanged(clock.now(), errand.name, None, id=errand.id, ok=False, reason=reason))
 
     def _match(self, text: str) -> Intent | None:
         return self._intents.match(text)

@@ -72,6 +72,7 @@ def rules_of(config: Config) -> Rules:
         thinking_sound_after=config.conversation.thinking_sound_ms / 1000,
         history_turns=config.conversation.history_turns,
         history_for=float(config.conversation.history_s),
+        volume=config.audio.speaker.volume_percent,
     )
 
 

@@ -23,7 +23,9 @@ def first_state(config: Config, folder: Path) -> State:
     return State(
         rules=rules_of(config),
         volume=int(chosen or 0),
+        volume_set=valid,
         muted=kept.get("mute") is True,
+        do_not_disturb=kept.get("do_not_disturb") is True,
         switched_off=config.panel.mute_switch.pin is not None,  # until it has been read
     )
 
@@ -46,8 +48,9 @@ def renewed(state: State, old: Config, new: Config, volume_kept: bool) -> State:
 def restored(state: State) -> tuple[ShowSetting | ShowState, ...]:
     """What the world is told from the start."""
     return (
-        ShowSetting("volume", state.volume, keep=False),
-        ShowSetting("mute", state.mic_off, keep=False),
+        ShowSetting("volume", state.volume, keep=False, changed=state.volume_set),
+        ShowSetting("mute", state.mic_off, keep=False, changed=state.muted),
+        ShowSetting("do_not_disturb", state.do_not_disturb, keep=False, changed=state.do_not_disturb),
         ShowState(state.phase, state.turn),
     )
 

@@ -15,9 +15,12 @@ from agent.commands import (
     Answer,
     AskLlm,
     CancelLlm,
+    ChangeSetting,
     Command,
     Earcon,
+    Examine,
     Hush,
+    Restart,
     SetMute,
     SetVolume,
     ShowEvent,
@@ -40,17 +43,30 @@ from agent.mqtt.topics import Show
 log = logging.getLogger(__name__)
 
 
+Errand = ChangeSetting | Examine | Restart
+
+
 class Steward:
-    """For the main thread. `changed` is called when the phase or the health of a part is another."""
+    """For the main thread. `changed` is called when the phase or the health of a part is another.
+
+    `attend` is given what concerns the whole process.
+    """
 
     def __init__(
-        self, rooms: Rooms, store: Store, receipts: Receipts, storm: WakeStorm, changed: Callable[[], None]
+        self,
+        rooms: Rooms,
+        store: Store,
+        receipts: Receipts,
+        storm: WakeStorm,
+        changed: Callable[[], None],
+        attend: Callable[[Errand], None],
     ) -> None:
         self._rooms = rooms
         self._store = store
         self._receipts = receipts
         self._storm = storm
         self._changed = changed
+        self._attend = attend
 
     def act(self, command: Command) -> None:
         now = clock.now()
@@ -63,6 +79,8 @@ class Steward:
                 self._rooms.do(command)
             case ShowTranscript() | ShowReply() | ShowEvent() | ShowHealth() | ShowSetting() | ShowState() | Answer():
                 self._show(command)
+            case ChangeSetting() | Examine() | Restart():
+                self._attend(command)
             case TurnEnded():
                 self._end_turn(command, receipt or {})
             case unknown:
@@ -73,8 +91,8 @@ class Steward:
         match command:
             case ShowState():
                 self._changed()
-            case ShowSetting(name=name, value=value, keep=True):
-                self._store.setting(name, value)
+            case ShowSetting(name=name, value=value, keep=True, changed=changed):
+                self._store.setting(name, value if changed else None)
             case ShowHealth(part=part, status=status, reason=reason):
                 self._changed()
                 level = logging.INFO if status in ("ok", "loading") else logging.WARNING

@@ -20,6 +20,7 @@ from typing import IO, Any
 
 from agent.clock import Clock
 from agent.events import Event, Health
+from agent.requests import Value
 
 QUEUE = 256
 MAX_RECEIPTS_BYTES = 4 << 20
@@ -102,7 +103,8 @@ class Store:
             line = json.dumps(receipt, ensure_ascii=False) + "\n"
             self._put(lambda: self._append(line))
 
-    def setting(self, name: str, value: str | int | bool) -> None:
+    def setting(self, name: str, value: Value | None) -> None:
+        """Keep what somebody has set; None: forget it."""
         self._put(lambda: self._save(name, value))
 
     def kept(self, name: str) -> bool:
@@ -140,8 +142,11 @@ class Store:
         with path.open("a", encoding="utf-8") as file:
             file.write(line)
 
-    def _save(self, name: str, value: str | int | bool) -> None:
-        self._settings[name] = value
+    def _save(self, name: str, value: Value | None) -> None:
+        if value is None:
+            self._settings.pop(name, None)
+        else:
+            self._settings[name] = value
         self._replace(SETTINGS, self._settings)
 
     def _replace(self, name: str, document: Mapping[str, Any]) -> None:

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from math import ceil
 from typing import assert_never
 
-from agent.commands import Answer, Command, Earcon, ShowTranscript
+from agent.commands import ChangeSetting, Command, Earcon, Examine, Restart, ShowTranscript
 from agent.dialogue.replies import begin, leave, speak
-from agent.dialogue.settings import MuteSource, locked, set_mute, set_volume
+from agent.dialogue.results import done, refused
+from agent.dialogue.settings import MuteSource, locked, set_do_not_disturb, set_mute, set_volume
 from agent.dialogue.state import Idle, PendingSay, State, Step
 from agent.dialogue.turn import ask, listen
 from agent.events import Requested
-from agent.requests import AskRequest, ListenRequest, MuteRequest, SayRequest, StopRequest, VolumeRequest
+from agent.requests import (
+    AskRequest,
+    DoctorRequest,
+    ListenRequest,
+    MuteRequest,
+    RestartRequest,
+    SayRequest,
+    SettingRequest,
+    StopRequest,
+    VolumeRequest,
+)
 
 
 def requested(state: State, event: Requested, source: MuteSource = "command") -> Step:
@@ -22,8 +34,8 @@ def requested(state: State, event: Requested, source: MuteSource = "command") ->
             return _listen(state, now, event.id)
         case StopRequest():
             stopped, commands = leave(replace(state, pending=()), now)
-            unsaid = [_refused(say.request, "stopped", "stopped before it was said") for say in state.pending]
-            return stopped, (*commands, *(c for refusal in unsaid for c in refusal), *_done(event.id))
+            unsaid = [refused(say.request, "stopped", "stopped before it was said") for say in state.pending]
+            return stopped, (*commands, *(c for refusal in unsaid for c in refusal), *done(event.id))
         case SayRequest(text=text):
             return _say(state, now, text, event.id)
         case AskRequest(text=text, intent=intent):
@@ -35,7 +47,13 @@ def requested(state: State, event: Requested, source: MuteSource = "command") ->
             return _mute(state, now, on, event.id, source)
         case VolumeRequest(percent=percent):
             changed, commands = set_volume(state, percent)
-            return changed, (*commands, *_done(event.id))
+            return changed, (*commands, *done(event.id))
+        case SettingRequest():
+            return _setting(state, event, event.request, source)
+        case DoctorRequest():
+            return state, (Examine(event.id),)
+        case RestartRequest():
+            return _restart(state, now, event.id)
         case unknown:
             assert_never(unknown)
 
@@ -50,12 +68,12 @@ def say_next(state: State, now: float) -> Step:
 
 def _listen(state: State, now: float, request: str | None) -> Step:
     if state.switched_off:
-        return state, _refused(request, "hardware_mute", locked(state))
+        return state, refused(request, "hardware_mute", locked(state))
     if state.muted:
-        return state, _refused(request, "muted", 'the microphone is off; send {"on": false} to cmd/mute first')
+        return state, refused(request, "muted", 'the microphone is off; send {"on": false} to cmd/mute first')
     mic = state.health.get("mic")
     if mic is not None and mic.status == "failed":
-        return state, _refused(request, "no_microphone", mic.reason)
+        return state, refused(request, "no_microphone", mic.reason)
     left, leaving = leave(state, now)
     listening, commands = listen(left, now, since=None, chime_at=now, request=request)
     return listening, (*leaving, *commands)
@@ -63,22 +81,41 @@ def _listen(state: State, now: float, request: str | None) -> Step:
 
 def _say(state: State, now: float, text: str, request: str | None) -> Step:
     if len(state.pending) >= state.rules.pending_says:
-        return state, _refused(request, "queue_full", f"{len(state.pending)} announcements wait already")
+        return state, refused(request, "queue_full", f"{len(state.pending)} announcements wait already")
     return say_next(replace(state, pending=(*state.pending, PendingSay(text, request))), now)
 
 
 def _mute(state: State, now: float, on: bool, request: str | None, source: MuteSource) -> Step:
     if state.switched_off and not on:
-        return state, _refused(request, "hardware_mute", locked(state))
+        return state, refused(request, "hardware_mute", locked(state))
     muted, commands = set_mute(state, on, source)
     left, leaving = leave(muted, now) if on else (muted, ())
     sound: tuple[Command, ...] = (Earcon(left.turn, "muted"),) if on and not state.muted else ()
-    return left, (*leaving, *commands, *sound, *_done(request))
+    return left, (*leaving, *commands, *sound, *done(request))
 
 
-def _done(request: str | None) -> tuple[Command, ...]:
-    return () if request is None else (Answer(request, ok=True),)
+def _setting(state: State, event: Requested, request: SettingRequest, source: MuteSource) -> Step:
+    """Live settings are changed here; for all others the configuration is."""
+    value = request.value
+    match request.name:
+        case "volume" if not isinstance(value, str):
+            changed, commands = set_volume(state, None if value is None else int(value))
+            return changed, (*commands, *done(event.id))
+        case "mute":
+            return _mute(state, event.at.mono, bool(value), event.id, source)
+        case "do_not_disturb":
+            changed, commands = set_do_not_disturb(state, bool(value))
+            return changed, (*commands, *done(event.id))
+        case name:
+            return state, (ChangeSetting(name, value, event.id),)
 
 
-def _refused(request: str | None, code: str, message: str) -> tuple[Command, ...]:
-    return () if request is None else (Answer(request, False, code, message),)
+def _restart(state: State, now: float, request: str | None) -> Step:
+    """Answered before it is done: nobody will be there to answer after it."""
+    if state.restart_from is None:
+        remedy = "no systemd would start the agent again; end it and start it by hand, or install the service"
+        return state, refused(request, "unsupported", remedy)
+    if now < state.restart_from:
+        left = ceil(state.restart_from - now)
+        return state, refused(request, "refused", f"it has just been started; ask again in {left} s")
+    return state, (*done(request), Restart())

@@ -1,4 +1,8 @@
-"""Settings that change while the agent runs: volume and mute."""
+"""Settings that change while the agent runs.
+
+Volume, mute and do not disturb are changed here, at once. All others are a matter of configuration: the daemon is asked
+to change them, and tells by `SettingChanged` what came of it.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +10,37 @@ from dataclasses import replace
 from typing import Literal
 
 from agent.commands import Command, SetMute, SetVolume, ShowEvent, ShowSetting
-from agent.dialogue.state import State, Step
+from agent.dialogue.results import done, refused
+from agent.dialogue.state import Held, State, Step
+from agent.events import SettingChanged
 
 LOCKED = "the switch on the device is on: slide it"
 MuteSource = Literal["command", "voice", "button", "switch"]
 
 
-def set_volume(state: State, percent: int) -> Step:
-    """Change the volume; beyond 0 and 100 it stays at the end."""
-    volume = min(100, max(0, percent))
-    return replace(state, volume=volume), (SetVolume(volume), ShowSetting("volume", volume))
+def set_volume(state: State, percent: int | None) -> Step:
+    """Change the volume; beyond 0 and 100 it stays at the end. None: as the configuration says."""
+    chosen = state.rules.volume if percent is None else percent
+    volume, is_set = min(100, max(0, chosen)), percent is not None
+    after = replace(state, volume=volume, volume_set=is_set)
+    return after, (SetVolume(volume), ShowSetting("volume", volume, changed=is_set))
+
+
+def set_do_not_disturb(state: State, on: bool) -> Step:
+    """Keep announcements away, or let them through again."""
+    return replace(state, do_not_disturb=on), (ShowSetting("do_not_disturb", on, changed=on),)
+
+
+def setting_changed(state: State, event: SettingChanged) -> Step:
+    """What came of a change that the configuration had to take; whoever asked for it is told."""
+    if event.ok:
+        held = {**state.settings, event.name: Held(event.value, event.changed)}
+        shown = ShowSetting(event.name, event.value, changed=event.changed)
+        return replace(state, settings=held), (shown, *done(event.id))
+    if event.id is not None:
+        return state, refused(event.id, "refused", event.reason)
+    error = {"code": "setting", "setting": event.name, "message": event.reason}
+    return state, (ShowEvent("error", None, error),)
 
 
 def set_mute(state: State, on: bool, source: MuteSource) -> Step:
@@ -23,13 +48,14 @@ def set_mute(state: State, on: bool, source: MuteSource) -> Step:
 
     What the switch on the device has closed stays closed: callers refuse that first with `locked`.
     """
-    return _gate(state, replace(state, muted=on), ShowSetting("mute", on or state.switched_off), source)
+    after = replace(state, muted=on)
+    return _gate(state, after, ShowSetting("mute", after.mic_off, changed=on), source)
 
 
 def set_switch(state: State, on: bool, fault: str) -> Step:
     """The switch on the device closes the gate, or leaves it to what was asked for. That is shown, and not kept."""
     after = replace(state, switched_off=on, switch_fault=fault if on else "")
-    return _gate(state, after, ShowSetting("mute", after.mic_off, keep=False), "switch")
+    return _gate(state, after, ShowSetting("mute", after.mic_off, keep=False, changed=after.muted), "switch")
 
 
 def locked(state: State) -> str:

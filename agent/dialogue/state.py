@@ -17,6 +17,7 @@ from types import MappingProxyType
 
 from agent.commands import Command, Exchange, Outcome
 from agent.events import Part, Phase, Status, Turn
+from agent.requests import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,7 @@ class Rules:
     history_turns: int = 6
     history_for: float = 300.0
     pending_says: int = 8
+    volume: int = 70  # percent, until somebody changes it
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +127,20 @@ class PartHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """A setting as it is in force. `changed`: somebody has set it, so it is not what the configuration says."""
+
+    value: Value | None
+    changed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class State:
     """`muted` is what somebody asked for, `switched_off` what the switch on the device says; neither changes the other.
 
-    `switch_fault`: why the switch counts as on although nobody can tell.
+    `switch_fault`: why the switch counts as on although nobody can tell. `volume_set`: somebody has set the volume.
+    `settings`: those that are not live (`agent.settings`). `restart_from`: the monotonic second from which a restart
+    may be asked for; None where nobody would start the agent again.
     """
 
     rules: Rules = Rules()
@@ -142,6 +154,10 @@ class State:
     muted: bool = False
     switched_off: bool = False
     switch_fault: str = ""
+    volume_set: bool = False
+    do_not_disturb: bool = False
+    settings: Mapping[str, Held] = field(default_factory=dict)
+    restart_from: float | None = None
     health: Mapping[Part, PartHealth] = field(default_factory=dict)
 
     @property

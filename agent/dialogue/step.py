@@ -14,6 +14,7 @@ from agent.dialogue.health import health
 from agent.dialogue.panel import mute_switched, pressed
 from agent.dialogue.replies import close
 from agent.dialogue.requests import requested, say_next
+from agent.dialogue.settings import setting_changed
 from agent.dialogue.state import State, Step
 from agent.dialogue.turn import hearing, replying, speaking, woken
 from agent.events import (
@@ -32,6 +33,7 @@ from agent.events import (
     ReplyDelta,
     ReplyDone,
     Requested,
+    SettingChanged,
     SpeechDone,
     SpeechFailed,
     SpeechStarted,
@@ -61,6 +63,8 @@ def _react(state: State, event: Event) -> Step:
             return woken(state, event)
         case Requested():
             return requested(state, event)
+        case SettingChanged():
+            return setting_changed(state, event)
         case Health():
             return health(state, event)
         case Pressed():

@@ -78,7 +78,9 @@ def test_the_switch_leaves_the_setting_as_it_was(muted: bool, gate: list[bool]) 
     script = Script(State(muted=muted))
     commands = [switch(script, True), switch(script, False)]
     assert [only(SetMute, some).on for some in commands] == gate
-    assert [only(ShowSetting, some) for some in commands] == [ShowSetting("mute", on, keep=False) for on in gate]
+    assert [only(ShowSetting, some) for some in commands] == [
+        ShowSetting("mute", on, keep=False, changed=muted) for on in gate
+    ]
     assert script.state.muted is muted
     told = [command.data for some in commands for command in some if isinstance(command, ShowEvent)]
     assert told == ([] if muted else [{"on": True, "source": "switch"}, {"on": False, "source": "switch"}])
