@@ -7,7 +7,6 @@ below the device's own topic, and the will would delete a message that nobody ke
 from __future__ import annotations
 
 import json
-import socket
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -17,10 +16,11 @@ from agent.config import Config, MqttSection
 from agent.credentials import CredentialError
 from agent.doctor.context import Context
 from agent.doctor.finding import Finding, of_problem
+from agent.identity import device_name
 from agent.mqtt.happenings import Connected, Happening, Lost, Published, Subscribed
 from agent.mqtt.link import Bell, Link, LinkFault
 from agent.mqtt.session import client_id, machine_id
-from agent.mqtt.topics import Message, Topics, slug
+from agent.mqtt.topics import Message, Topics
 
 ANSWER_S = 5.0
 SLOW_MS = 200.0
@@ -54,7 +54,7 @@ class _Visit:
     """One connection, from the socket to good-bye."""
 
     def __init__(self, config: Config, where: str) -> None:
-        device = config.mqtt.device or slug(socket.gethostname())
+        device = device_name(config.mqtt.device)
         self._mqtt = config.mqtt
         self._where = where
         self._topics = Topics(config.mqtt.base, device)

@@ -15,7 +15,7 @@ from agent.doctor.finding import Finding
 from agent.fitting import screen
 from agent.fitting.asking import Asker
 from agent.fitting.draft import Draft
-from agent.mqtt.topics import slug
+from agent.identity import device_name, slug
 
 PROFILE = "home"
 KEY, PASSWORD = "llm-key", "mqtt-password"
@@ -135,7 +135,7 @@ def _port(text: str) -> str:
 
 
 def name_device(draft: Draft, asker: Asker) -> None:
-    device = draft.config.mqtt.device or slug(socket.gethostname())
+    device = device_name(draft.config.mqtt.device)
     chosen = asker.text("Name of this device", device, _device)
     if chosen != slug(socket.gethostname()) or draft.config.mqtt.device:
         draft.set("mqtt.device", chosen)

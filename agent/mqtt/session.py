@@ -24,13 +24,14 @@ from agent.clock import Clock
 from agent.commands import ShowHealth
 from agent.config import Config
 from agent.events import Event, Health, Part, Status, Turn
+from agent.identity import device_name
 from agent.mqtt.connection import Connection, Context
 from agent.mqtt.happenings import Lost
 from agent.mqtt.intake import Intake
 from agent.mqtt.limits import Pauses, Retry, Seldom
 from agent.mqtt.link import Bell, Link, LinkFault
 from agent.mqtt.outbox import Outbox
-from agent.mqtt.topics import OFFLINE, Show, Topics, slug
+from agent.mqtt.topics import OFFLINE, Show, Topics
 
 WARN_EVERY_S = 60.0
 SETTLED_S = 1.0  # a connection that lasted shorter counts as one more failure
@@ -52,7 +53,7 @@ class Session:
         on_fatal: Callable[[str], None],
         pauses: Pauses | None = None,
     ) -> None:
-        device = config.mqtt.device or slug(socket.gethostname())
+        device = device_name(config.mqtt.device)
         self.topics = Topics(config.mqtt.base, device, config.privacy.publish_transcript, secrets.token_hex(4))
         self._config = config.mqtt
         self._emit = emit

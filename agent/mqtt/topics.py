@@ -36,7 +36,6 @@ Show = ShowState | ShowTranscript | ShowReply | ShowEvent | ShowHealth | ShowSet
 ONLINE = "online"
 OFFLINE = "offline"
 STATUS = "status"
-MAX_DEVICE = 64
 WORDS = ("transcript", "reply", "heard")  # what was said, in receipts and results
 
 
@@ -135,12 +134,6 @@ class Topics:
 def level(name: str) -> str:
     """A name as one level of a topic: no separator, wildcard or control character survives."""
     return re.sub(r"[^\w.-]", "-", name) or "-"
-
-
-def slug(host: str) -> str:
-    """A host name as the name of a device: `^[a-z0-9_-]{1,64}$`."""
-    short = host.split(".", 1)[0].lower()
-    return re.sub(r"[^a-z0-9_-]+", "-", short).strip("-")[:MAX_DEVICE] or "voice-agent"
 
 
 def _rfc3339(at: datetime) -> str:

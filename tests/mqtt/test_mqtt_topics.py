@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from agent.commands import Answer, ShowEvent, ShowHealth, ShowReply, ShowSetting, ShowState, ShowTranscript
-from agent.mqtt.topics import Message, Show, Topics, level, slug
+from agent.identity import slug
+from agent.mqtt.topics import Message, Show, Topics, level
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 890_123, timezone(timedelta(hours=2)))
 STAMP = "2026-03-04T05:06:07.890+02:00"
