@@ -13,7 +13,7 @@ from typing import Literal
 from agent.events import Part, Phase, Status, Turn
 from agent.requests import Value
 
-Outcome = Literal["answered", "interrupted", "silence", "failed"]
+Outcome = Literal["answered", "interrupted", "silence", "failed", "yielded"]
 EarconName = Literal["wake", "done", "error", "muted", "thinking", "announce"]
 
 
@@ -22,10 +22,12 @@ class StartListening:
     """Feed the recogniser from `since` (monotonic seconds; None = from now) for this turn.
 
     With `since`, the ear replays its preroll from 200 ms before it and drops words that ended before the wake word did.
+    `first_word_ms`: the agent has just spoken, and this is how long to wait for an answer; None: as configured.
     """
 
     turn: Turn
     since: float | None = None
+    first_word_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +57,15 @@ class CancelLlm:
 
 @dataclass(frozen=True, slots=True)
 class Speak:
-    """Text to speak in this turn, appended to what came before; `last` closes the reply (text may then be "")."""
+    """Text to speak in this turn, appended to what came before; `last` closes the reply (text may then be "").
+
+    `chime`, where it begins a reply: the sound "announce" comes before the first word, and is part of the reply.
+    """
 
     turn: Turn
     text: str
     last: bool = False
+    chime: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +81,23 @@ class Earcon:
 
     turn: Turn
     name: EarconName
+
+
+@dataclass(frozen=True, slots=True)
+class Bid:
+    """Tell the other agents of the group how well we have heard the wake word."""
+
+    turn: Turn
+    quality: float
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Tell the other agents of the group that we answer. `answering`: the wake word interrupted our own turn."""
+
+    turn: Turn
+    quality: float
+    answering: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +214,8 @@ Command = (
     | Speak
     | Hush
     | Earcon
+    | Bid
+    | Claim
     | SetVolume
     | SetMute
     | ChangeSetting

@@ -205,7 +205,7 @@ class Ear:
         self._listening = Listening(
             command.turn, self._config.endpoint, self._preroll, self._asr, self._emit, self._clock
         )
-        self._listening.begin(since, self._word if since is not None else None)
+        self._listening.begin(since, self._word if since is not None else None, command.first_word_ms)
         self._close_if_over()
 
     def _mute(self, spotter: Spotter, on: bool) -> None:

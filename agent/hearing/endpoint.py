@@ -8,8 +8,8 @@ Theory:
   "t" comes 100 ms after its vowel.
 - Silence is counted from the end of the last period of speech, so a hangover of the voice detector costs nothing.
 - After a wake word the first voice may be its own end, for it is detected -71 to +37 ms (up to 200 for some voices)
-  around its last sound. So voice that runs on from `since` counts only once it has lasted `TAIL` longer; voice that
-  begins after a break counts at once.
+  around its last sound; after a reply it may be the agent's, dying away in the room. So voice that runs on from `since`
+  counts only once it has lasted `TAIL` longer; voice that begins after a break counts at once.
 """
 
 from __future__ import annotations
@@ -72,18 +72,19 @@ class Period:
 class Endpointer:
     """Incremental: periods -> events. After `Ended` it says nothing more.
 
-    `since`: the position from which speech counts (the end of the wake word); `after_wake`: there was a wake word.
+    `since`: the position from which speech counts, such as the end of the wake word; `after_voice`: somebody was
+    speaking until then.
     """
 
     def __init__(
-        self, silence_ms: int, no_speech_ms: int, max_utterance_ms: int, since: int, after_wake: bool = False
+        self, silence_ms: int, no_speech_ms: int, max_utterance_ms: int, since: int, after_voice: bool = False
     ) -> None:
         self._silence = silence_ms * RATE_HZ // 1000
         self._no_speech = no_speech_ms * RATE_HZ // 1000
         self._longest = max_utterance_ms * RATE_HZ // 1000
         self._pause = PAUSE_MS * RATE_HZ // 1000
         self._since = since
-        self._tail_until = since + TAIL if after_wake else since
+        self._tail_until = since + TAIL if after_voice else since
         self._window: deque[Period] = deque(maxlen=WINDOW)
         self._run: int | None = None  # where the present stretch of voice began
         self._started = False

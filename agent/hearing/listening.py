@@ -46,13 +46,20 @@ class Listening:
         self._endpointer: Endpointer | None = None
         self._undecided: _Wake | None = None
 
-    def begin(self, since: int | None, word: str | None) -> None:
+    def begin(self, since: int | None, word: str | None, first_word_ms: int | None = None) -> None:
         """Start with what has been heard since position `since`, where the wake `word` ended; without them, with what
-        comes next."""
+        comes next.
+
+        With `first_word_ms` the agent has just spoken: voice that runs on may be its own, dying away in the room.
+        """
         start = self._preroll.end if since is None else since
         config = self._config
         self._endpointer = Endpointer(
-            config.silence_ms, config.no_speech_ms, config.max_utterance_ms, start, after_wake=word is not None
+            config.silence_ms,
+            first_word_ms or config.no_speech_ms,
+            config.max_utterance_ms,
+            start,
+            after_voice=word is not None or first_word_ms is not None,
         )
         if word is None:
             self._open(start, None)

@@ -160,6 +160,39 @@ def test_listening_without_a_wake_word(rigs: Callable[..., Rig]) -> None:
     assert rig.asr.told[0] == ("begin", 5, None)
 
 
+def test_a_follow_up_waits_as_long_as_it_is_told(rigs: Callable[..., Rig]) -> None:
+    rig = rigs(among(np.zeros(0, np.int16), 10, BEFORE_S, 2.0), Config(endpoint=EndpointSection(no_speech_ms=500)))
+    rig.ear.do(StartListening(5, first_word_ms=2000))
+    (end,) = rig.play()
+    assert isinstance(end, Endpoint)
+    assert end.cause == "no_speech"
+    assert end.at.mono - end.audio_at == pytest.approx(2.0, abs=0.02)
+    assert rig.asr.told[-1] == ("cancel", 5)
+
+
+def test_a_voice_dying_away_is_no_follow_up(rigs: Callable[..., Rig], hello: Utterance) -> None:
+    """What runs on from the moment of listening for a quarter of a second was said before; what comes then counts."""
+    said = say("what time is it", SLT)
+    loud = said.samples[said.last_loud // 2 :][: RATE_HZ // 6]
+    before = np.concatenate([hello.samples[: hello.last_loud], loud])
+
+    def follow_up(sound: Samples) -> list[Event]:
+        rig = rigs(among(sound, 10, BEFORE_S, 2.0))
+        rig.answer = lambda event: (
+            rig.ear.do(StartListening(5, first_word_ms=1500)) if isinstance(event, Wake) else None
+        )
+        return rig.play()[1:]
+
+    (end,) = follow_up(before)
+    assert isinstance(end, Endpoint)
+    assert end.cause == "no_speech"
+    started, end = follow_up(np.concatenate([before, silence(0.4), said.samples]))
+    assert isinstance(started, SpeechStarted)
+    assert started.audio_at == pytest.approx(BEFORE_S + len(before) / RATE_HZ + 0.4, abs=0.15)
+    assert isinstance(end, Endpoint)
+    assert end.cause == "silence"
+
+
 def test_stop_listening(rigs: Callable[..., Rig], hello: Utterance) -> None:
     said = hello.then(say("what time is it", SLT), 0.45)
     rig = rigs(among(said.samples, 10, BEFORE_S, 1.0))
