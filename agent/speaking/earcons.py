@@ -1,8 +1,8 @@
-"""Short sounds that need no words: woken, done, failed, muted, thinking.
+"""Short sounds that need no words: woken, done, failed, muted, thinking; and one that comes before words.
 
-Each is one or two soft notes (two partials, no noise) of 100 to 250 ms at about −18 dBFS with rounded edges: nothing a
-wake word model or a recogniser takes for a voice (notes below 320 Hz are taken for humming: "mm-hmm"). Rising is "I
-listen", falling is "over", low is "no".
+Each is one to three soft notes (two partials, no noise) of 100 to 250 ms at about −18 dBFS with rounded edges: nothing
+a wake word model or a recogniser takes for a voice (notes below 320 Hz are taken for humming: "mm-hmm"). Rising is "I
+listen", falling is "over", low is "no", down and up again is "I have something to say".
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ NOTES: dict[EarconName, tuple[Note, ...]] = {
     "error": (Note(0.0, 0.10, 466.2), Note(0.12, 0.12, 349.2)),
     "muted": (Note(0.0, 0.12, 440.0),),
     "thinking": (Note(0.0, 0.10, 659.3), Note(0.12, 0.10, 659.3)),
+    "announce": (Note(0.0, 0.10, 784.0), Note(0.065, 0.10, 587.3), Note(0.13, 0.12, 1046.5)),
 }
 
 

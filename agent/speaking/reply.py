@@ -10,6 +10,7 @@ import unicodedata
 from collections import deque
 from dataclasses import dataclass
 
+from agent.audio.pcm import Samples
 from agent.events import Turn
 from agent.speaking.clauses import Clauses
 from agent.speaking.speakable import Speakable
@@ -31,6 +32,7 @@ class Reply:
         self.turn = turn
         self.complete = False  # all text has been written
         self.announced = False  # its first clause went to a voice
+        self.chime: Samples | None = None  # to be heard before the first clause; at `earcons.RATE_HZ`
         self.rate_hz = 0  # of its first sound; all the rest has to follow
         self.waiting: deque[str] = deque()
         self._spans: list[Span] = []
@@ -53,7 +55,7 @@ class Reply:
             self.complete = True
 
     def sounded(self, text: str, seconds: float) -> None:
-        """The clause's sound was handed to the player."""
+        """The clause's sound was handed to the player; a sound without words has the text ""."""
         self._spans.append(Span(text, self.seconds, self.seconds + seconds))
 
     def heard(self, until_s: float) -> str:
@@ -63,7 +65,7 @@ class Reply:
 
 
 def _part(span: Span, until_s: float) -> str:
-    if until_s <= span.start_s:
+    if until_s <= span.start_s or not span.text:
         return ""
     share = (until_s - span.start_s) / (span.end_s - span.start_s)
     units = span.text.split(" ")

@@ -5,6 +5,8 @@ Rules:
   dropped. A command of a newer turn cuts the older reply off.
 - Playing starts with the first clause, while the rest is still being written. Synthesis is about `AHEAD_S` ahead
   of the ear, since what is interrupted was made in vain.
+- A chime is sound of its reply, handed over together with the first clause: so it is heard before the words and not
+  over them, falls silent with them, and never sounds where no words follow.
 - Every turn that was begun ends with exactly one SpeechDone or SpeechFailed.
 - What was heard is told from the player's positions. Between two of them sound is taken to have gone on, for at most
   `TRUST_S`.
@@ -28,6 +30,7 @@ from agent.speaking.voice import Report
 
 AHEAD_S = 8.0
 TRUST_S = 0.5
+BREATH_S = 0.12  # between the chime and the first word
 STUCK_S = 5.0  # a player that has been silent for so long, beyond the sound it has, will not play any more
 
 MouthCommand = Speak | Hush | Earcon | SetVolume
@@ -173,6 +176,7 @@ class Speech:
             self._hush(self._reply.turn, now)
         if self._reply is None:
             self._reply = Reply(command.turn, self._language)
+            self._reply.chime = earcons.render("announce") if command.chime else None
             self._handed_at = self._ended_at = None
             self._heard, self._audible = (0.0, 0.0), False
             self._synthesis.start()
@@ -219,7 +223,9 @@ class Speech:
         if self._handed_at is None:
             self._handed_at = now.mono
             self._emit(TtsFirst(now, reply.turn))
-        if self._player.play(reply.turn, pcm, reply.rate_hz):
+        lead = _lead(reply)
+        if self._player.play(reply.turn, np.concatenate([lead, pcm]), reply.rate_hz):
+            reply.sounded("", len(lead) / reply.rate_hz)
             reply.sounded(outcome.text, len(pcm) / reply.rate_hz)
         else:
             self._fail("more to say than the player can hold", now)
@@ -258,8 +264,17 @@ class Speech:
         return max(at, self._ended_at) + self._reply.seconds - position + STUCK_S
 
 
+def _lead(reply: Reply) -> Samples:
+    """The chime of the reply, once, at its rate, and a breath; nothing where there is none."""
+    chime, reply.chime = reply.chime, None
+    if chime is None:
+        return np.zeros(0, np.int16)
+    breath = np.zeros(round(BREATH_S * reply.rate_hz), np.int16)
+    return np.concatenate([_resampled(chime, earcons.RATE_HZ, reply.rate_hz), breath])
+
+
 def _resampled(pcm: Samples, rate_hz: int, wanted_hz: int) -> Samples:
-    """Sound of a voice that took over at another rate; the player counts positions at one rate."""
+    """Sound at the rate of the reply, which the player counts at: the chime's, or of a voice that took over."""
     if rate_hz == wanted_hz:
         return pcm
     import soxr  # rarely needed, and 2 MB

@@ -267,6 +267,44 @@ def test_sounds_are_off(stage: MakeStage) -> None:
     assert s.player.earcons == []
 
 
+@pytest.mark.parametrize("earcons", [True, False])
+def test_a_chime_comes_before_the_words_and_not_over_them(stage: MakeStage, earcons: bool) -> None:
+    """It was asked for with this reply, so it sounds also where the agent's own sounds are off."""
+    s = stage(fake(), config=Config(audio=Audio(speaker=Speaker(earcons=earcons))), speed=10)
+    s.speak(1, "Dinner is ready.")
+    s.until(SpeechDone)
+    s.mouth.do(Speak(2, "Dinner is ready.", last=True, chime=True))
+    assert s.until(SpeechDone).heard == "Dinner is ready."
+    plain, chimed = s.player.heard[1], s.player.heard[2]
+    words_at = len(chimed) - len(plain)
+    assert np.array_equal(chimed[words_at:], plain)
+    assert 0.3 <= words_at / 16_000 <= 0.5
+    breath = chimed[words_at - round(0.1 * 16_000) : words_at]
+    assert not breath.any()
+    assert np.abs(chimed[:words_at].astype(int)).max() > 2000
+    assert s.player.earcons == []
+
+
+def test_a_chime_is_no_word_that_was_heard(stage: MakeStage) -> None:
+    s = stage(fake())
+    s.mouth.do(Speak(1, "One two three four five six.", last=True, chime=True))
+    at = s.until(Audible).audio_at
+    time.sleep(max(0.0, at + 0.15 - time.monotonic()))
+    s.mouth.do(Hush(1))
+    done = s.until(SpeechDone)
+    assert (done.heard, done.cut) == ("", True)
+    assert 0 < len(s.player.heard[1]) / 16_000 < 0.35
+
+
+def test_nothing_to_say_has_no_chime(stage: MakeStage) -> None:
+    s = stage(fake(), speed=10)
+    s.mouth.do(Speak(1, "...", last=True, chime=True))
+    assert s.until(SpeechDone).heard == ""
+    s.speak(2, "Hello.")
+    assert s.until(SpeechDone).heard == "Hello."
+    assert 1 not in s.player.heard
+
+
 def test_the_voice_is_loaded_at_first_use(stage: MakeStage) -> None:
     s = stage(fake(), config=Config(tts=Tts(load="first_use")), speed=10)
     assert s.until(Health).status == "ok"
