@@ -19,14 +19,16 @@ from agent import clock
 from agent.config import Config, LlmProfile
 from agent.doctor.context import Context
 from agent.doctor.finding import Finding, of_problem
+from agent.thinking.answerer import Answerer, Question, Unanswered
 from agent.thinking.embedded import Embedded
-from agent.thinking.endpoint import Endpoint
 from agent.thinking.failure import Failure
+from agent.thinking.guard import Refused
 from agent.thinking.location import Remote
+from agent.thinking.making import answerer
 from agent.thinking.request import beginning
-from agent.thinking.wire import Refused, open_pool
+from agent.thinking.wire import open_pool
 
-QUESTION = [{"role": "user", "content": "Hi"}]
+QUESTION = "Hi"
 SLOW_S = 3.0
 LOAD_S = 120.0
 LIST_S, LIST_BYTES = 5.0, 262_144
@@ -55,15 +57,18 @@ def examine(context: Context) -> Iterator[Finding]:
 
 
 async def _asked(name: str, profile: LlmProfile, config: Config) -> Finding:
-    brief = profile.model_copy(update={"max_tokens": 1})
+    brief = profile.model_copy(update={"max_tokens": 1, "system_prompt": ""})
     began = time.monotonic()
     said: list[float] = []
     try:
-        async with _endpoint(name, brief, config) as endpoint:
-            await endpoint.reach()
+        async with _made(name, brief, config) as made:
+            await made.reach()
             reached_s = time.monotonic() - began
             began = time.monotonic()
-            await endpoint.ask(QUESTION, lambda text: said.append(time.monotonic() - began))
+            question = Question(QUESTION, language=config.persona.language)
+            await made.ask(question, lambda text: said.append(time.monotonic() - began))
+    except Unanswered:
+        said.append(time.monotonic() - began)
     except Failure as failure:
         if not (failure.code == "bad_reply" and "(length)" in failure.detail):
             return await _failed(name, profile, failure)
@@ -87,18 +92,18 @@ def _answered(name: str, profile: LlmProfile, reached_s: float, first_s: float) 
 
 
 @asynccontextmanager
-async def _endpoint(name: str, profile: LlmProfile, config: Config) -> AsyncIterator[Endpoint]:
+async def _made(name: str, profile: LlmProfile, config: Config) -> AsyncIterator[Answerer]:
     """As the thinker makes it; an embedded model is loaded before it is timed."""
     embedded: Embedded | None = None
     if profile.kind == "embedded":
         embedded = Embedded(profile, config.persona.language, lambda loading, trouble: None, lambda reason: None)
-    endpoint = Endpoint(name, profile, embedded or Remote(profile), clock.now)
+    made = answerer(name, profile, config, clock.now, embedded)
     try:
         if embedded:
             await _loaded(embedded)
-        yield endpoint
+        yield made
     finally:
-        await endpoint.close()
+        await made.close()
         if embedded:
             embedded.stop()
 

@@ -21,12 +21,14 @@ import httpcore
 from agent.clock import Clock
 from agent.config import LlmProfile
 from agent.thinking.address import COMPLETIONS
+from agent.thinking.answerer import OnText, Question
 from agent.thinking.failure import Failure
+from agent.thinking.guard import Refused
 from agent.thinking.location import Location, Locator
-from agent.thinking.memory import Message
+from agent.thinking.memory import Message, messages
 from agent.thinking.refusals import explanation, jitter, refusal, unwanted_parameter
-from agent.thinking.request import OnText, Request, beginning, headers_of
-from agent.thinking.wire import Refused, open_pool
+from agent.thinking.request import Request, beginning, headers_of
+from agent.thinking.wire import open_pool
 
 log = logging.getLogger(__name__)
 
@@ -47,13 +49,15 @@ class Endpoint:
         self._warm_at: float | None = None
         self._unwanted: set[str] = set()
 
-    async def ask(self, messages: list[Message], on_text: OnText) -> None:
+    async def ask(self, question: Question, on_text: OnText) -> None:
         """One reply, piece by piece. Returns at its end; raises Failure; can be cancelled at any time."""
+        prompt = question.prompt if self.profile.system_prompt is None else self.profile.system_prompt
+        told = messages(prompt, question.history, question.text, self.profile.history_turns)
         now = asyncio.get_running_loop().time
         cold = self._warm_at is None or now() - self._warm_at > COLD_S
         request = Request(self.profile, cold, on_text)
         try:
-            await self._try(request, messages)
+            await self._try(request, told)
         except Failure as failure:
             if failure.code == "timeout":
                 self._warm_at = now()  # it had its time to load
@@ -62,11 +66,11 @@ class Endpoint:
             raise
         self._warm_at = now()
 
-    async def _try(self, request: Request, messages: list[Message]) -> None:
+    async def _try(self, request: Request, told: list[Message]) -> None:
         retried = False
         while True:
             try:
-                if await self._attempt(request, messages):
+                if await self._attempt(request, told):
                     return
             except Failure as failure:
                 if retried or failure.again_in is None or not request.permits(failure.again_in):
@@ -95,13 +99,13 @@ class Endpoint:
         if self._pool:
             await self._pool.aclose()
 
-    async def _attempt(self, request: Request, messages: list[Message]) -> bool:
+    async def _attempt(self, request: Request, told: list[Message]) -> bool:
         """False where the server disliked a parameter that can be left out: then the next attempt does."""
         body = b""
         with _mapped():
             async with request.deadline():
                 location = await self.locator.locate()
-                content = json.dumps(self._request_body(messages)).encode()
+                content = json.dumps(self._request_body(told)).encode()
                 async with self._send("POST", location, COMPLETIONS, content) as response:
                     if response.status == 200:
                         await request.read(response, location.hide)
@@ -124,12 +128,12 @@ class Endpoint:
         self._unwanted.add(parameter)
         return True
 
-    def _request_body(self, messages: list[Message]) -> dict[str, Any]:
+    def _request_body(self, told: list[Message]) -> dict[str, Any]:
         profile = self.profile
         limit = "max_completion_tokens" if "max_tokens" in self._unwanted else "max_tokens"
         optional = {"model": profile.model, "temperature": profile.temperature, "top_p": profile.top_p}
         given = {key: value for key, value in optional.items() if value is not None and key not in self._unwanted}
-        return {"messages": messages, "stream": True, limit: profile.max_tokens, **given}
+        return {"messages": told, "stream": True, limit: profile.max_tokens, **given}
 
     @asynccontextmanager
     async def _send(

@@ -15,13 +15,15 @@ class Failure(Exception):
     """`code` as in `agent.events.LlmFailed`; `detail` for people, one short line, never with a secret.
 
     `again_in`: seconds after which one more try of the same profile may help; None where it would not.
+    `acted`: something has been done before it failed, so that nobody else may be asked to do it again.
     """
 
-    def __init__(self, code: Code, detail: str, again_in: float | None = None) -> None:
+    def __init__(self, code: Code, detail: str, again_in: float | None = None, acted: bool = False) -> None:
         super().__init__(code, one_line(detail))
         self.code: Code = code
         self.detail = one_line(detail)
         self.again_in = again_in
+        self.acted = acted
 
 
 def one_line(text: str, limit: int = MAX_DETAIL) -> str:

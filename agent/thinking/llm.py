@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Literal, assert_never
 
 from agent.clock import Clock
 from agent.commands import AskLlm, CancelLlm
-from agent.config import Config, LlmProfile
+from agent.config import Config
 from agent.events import Event, Health, LlmFailed, ReplyDelta, ReplyDone, Turn
 from agent.thinking.failure import Failure
 
 if TYPE_CHECKING:
+    from agent.thinking.answerer import Answerer
     from agent.thinking.embedded import Embedded
-    from agent.thinking.endpoint import Endpoint
     from agent.thinking.profiles import Profiles
 
 log = logging.getLogger(__name__)
@@ -116,7 +116,7 @@ class Thinker:
         def note(name: str, loading: bool, trouble: Failure | None) -> None:
             profiles.note(name, loading, trouble)
 
-        profiles = Profiles(self._endpoints(note), self._config.persona.prompt, self._clock, self._emit)
+        profiles = Profiles(self._answerers(note), self._config.persona, self._clock, self._emit)
         try:
             async with asyncio.TaskGroup() as tasks:
                 watch = tasks.create_task(profiles.watch())
@@ -131,21 +131,20 @@ class Thinker:
             for server in self._servers:
                 server.stop()
 
-    def _endpoints(self, note: Callable[[str, bool, Failure | None], None]) -> list[Endpoint]:
-        """Imports the HTTP client, which takes memory and time that an agent without a profile saves."""
+    def _answerers(self, note: Callable[[str, bool, Failure | None], None]) -> list[Answerer]:
+        """Imports clients, which take memory and time that an agent without a profile saves."""
         from agent.thinking.embedded import Embedded
-        from agent.thinking.endpoint import Endpoint
-        from agent.thinking.location import Locator, Remote
+        from agent.thinking.making import answerer
 
-        def locator(name: str, profile: LlmProfile) -> Locator:
-            if profile.kind == "openai":
-                return Remote(profile)
-            server = Embedded(profile, self._config.persona.language, partial(note, name), self._on_fatal)
-            self._servers.append(server)
-            return server
+        def made(name: str) -> Answerer:
+            profile = self._config.llm.profiles[name]
+            server: Embedded | None = None
+            if profile.kind == "embedded":
+                server = Embedded(profile, self._config.persona.language, partial(note, name), self._on_fatal)
+                self._servers.append(server)
+            return answerer(name, profile, self._config, self._clock, server)
 
-        named = ((name, self._config.llm.profiles[name]) for name in self._config.llm.use)
-        return [Endpoint(name, profile, locator(name, profile), self._clock) for name, profile in named]
+        return [made(name) for name in self._config.llm.use]
 
     def _start_server(self) -> None:
         """A server of our own is loaded at the start where it is the first choice, else when it is needed."""

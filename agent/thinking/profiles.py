@@ -1,7 +1,9 @@
 """Who answers: the configured profiles in order of fall-back, and the health of the part "llm".
 
 Rules:
-- The first profile that is not known to be down is asked; the next one is asked only while nothing has been said.
+- The first profile that is not known to be down is asked; the next one is asked only while nothing has been said and
+  nothing has been done. One that is well but does not know leaves the question to the next; where nobody knows better,
+  what it said counts.
 - Three failures in a row and a profile is skipped (`agent.thinking.circuit`). One that could not be reached is asked
   for its models every 30 s, so that health recovers without a turn; the others prove themselves in a turn.
 - Health: ok while all profiles are believed to work, degraded while a profile is down but another one is there to
@@ -14,18 +16,14 @@ import asyncio
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from agent.clock import Clock
 from agent.commands import AskLlm
+from agent.config import Persona
 from agent.events import Health, Status
+from agent.thinking.answerer import Answerer, OnText, Question, Unanswered
 from agent.thinking.circuit import PROBE_S, Circuit
 from agent.thinking.failure import Failure
-from agent.thinking.memory import messages
-
-if TYPE_CHECKING:
-    from agent.thinking.endpoint import Endpoint
-    from agent.thinking.request import OnText
 
 log = logging.getLogger(__name__)
 
@@ -34,24 +32,23 @@ log = logging.getLogger(__name__)
 class Standing:
     """What is known of one profile. `trouble`: its last failure, until it works again."""
 
-    endpoint: Endpoint
+    answerer: Answerer
     circuit: Circuit = field(default_factory=Circuit)
     trouble: Failure | None = None
     loading: bool = False
 
     def __str__(self) -> str:
-        return f"{self.endpoint.name}: {self.trouble.detail}" if self.trouble else self.endpoint.name
+        return f"{self.answerer.name}: {self.trouble.detail}" if self.trouble else self.answerer.name
 
 
 class Profiles:
     """Belongs to one asyncio loop."""
 
     def __init__(
-        self, endpoints: Sequence[Endpoint], prompt: str, clock: Clock, on_health: Callable[[Health], None]
+        self, answerers: Sequence[Answerer], persona: Persona, clock: Clock, on_health: Callable[[Health], None]
     ) -> None:
-        """`prompt`: the persona's, for profiles without one of their own."""
-        self._standings = [Standing(endpoint) for endpoint in endpoints]
-        self._prompt = prompt
+        self._standings = [Standing(answerer) for answerer in answerers]
+        self._persona = persona
         self._clock = clock
         self._on_health = on_health
         self._published: tuple[Status, str] = ("loading", "")  # as the thinker has told at its start
@@ -65,14 +62,22 @@ class Profiles:
             begun = True
             on_text(text)
 
+        question = Question(ask.text, ask.history, "", self._persona.prompt, self._persona.language)
         failures: list[Failure] = []
+        instead = ""
         for standing in self._standings:
-            failure = await self._ask(standing, ask, hand_out)
+            try:
+                failure = await self._ask(standing, question, hand_out)
+            except Unanswered as unanswered:
+                instead = instead or str(unanswered)
+                continue
             if failure is None:
                 return
-            if begun:
+            if begun or failure.acted:
                 raise failure
-            failures.append(Failure(failure.code, f"{standing.endpoint.name}: {failure.detail}"))
+            failures.append(Failure(failure.code, f"{standing.answerer.name}: {failure.detail}"))
+        if instead:
+            return on_text(instead)
         raise Failure(failures[0].code, "; ".join(failure.detail for failure in failures))
 
     async def watch(self) -> None:
@@ -93,37 +98,42 @@ class Profiles:
 
     async def close(self) -> None:
         for standing in self._standings:
-            await standing.endpoint.close()
+            await standing.answerer.close()
 
     def note(self, name: str, loading: bool, trouble: Failure | None) -> None:
         """What a server of our own tells about itself."""
-        standing = next(s for s in self._standings if s.endpoint.name == name)
+        standing = next(s for s in self._standings if s.answerer.name == name)
         standing.loading, standing.trouble = loading, trouble
         self._publish()
 
-    async def _ask(self, standing: Standing, ask: AskLlm, on_text: OnText) -> Failure | None:
+    async def _ask(self, standing: Standing, question: Question, on_text: OnText) -> Failure | None:
+        """Raises Unanswered."""
         if standing.trouble and not standing.circuit.allows(self._clock().mono):
             return standing.trouble
-        profile = standing.endpoint.profile
-        prompt = self._prompt if profile.system_prompt is None else profile.system_prompt
         try:
-            await standing.endpoint.ask(messages(prompt, ask.history, ask.text, profile.history_turns), on_text)
+            await standing.answerer.ask(question, on_text)
+        except Unanswered:
+            self._works(standing)
+            raise
         except Failure as failure:
-            log.warning("%s: %s (%s)", standing.endpoint.name, failure.detail, failure.code)
+            log.warning("%s: %s (%s)", standing.answerer.name, failure.detail, failure.code)
             standing.circuit = standing.circuit.failed(self._clock().mono)
             standing.trouble = failure
             self._publish()
             return failure
+        self._works(standing)
+        return None
+
+    def _works(self, standing: Standing) -> None:
         standing.circuit, standing.trouble = standing.circuit.succeeded(), None
         self._publish()
-        return None
 
     async def _look(self, standings: Sequence[Standing]) -> None:
         await asyncio.gather(*(self._reach(standing) for standing in standings))
 
     async def _reach(self, standing: Standing) -> None:
         try:
-            await standing.endpoint.reach()
+            await standing.answerer.reach()
         except Failure as failure:
             standing.trouble = failure
             return

@@ -15,6 +15,7 @@ from contextlib import asynccontextmanager
 import httpcore
 
 from agent.config import LlmProfile
+from agent.thinking.answerer import OnText
 from agent.thinking.failure import Failure
 from agent.thinking.refusals import jitter
 from agent.thinking.reply import ReplyReader
@@ -22,8 +23,6 @@ from agent.thinking.reply import ReplyReader
 FINISH_S = 1.0  # how long to wait for "[DONE]" behind a finish_reason
 DRAIN_S = 0.1  # how long to wait for the end of the body behind "[DONE]", so that the connection can be used again
 DRAIN_BYTES = 8192
-
-OnText = Callable[[str], None]
 
 
 class Request:

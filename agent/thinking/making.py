@@ -1,0 +1,16 @@
+"""Profiles of the configuration -> who answers. Imports the client of what is used, and of nothing else."""
+
+from __future__ import annotations
+
+from agent.clock import Clock
+from agent.config import Config, LlmProfile
+from agent.thinking.answerer import Answerer
+from agent.thinking.embedded import Embedded
+
+
+def answerer(name: str, profile: LlmProfile, config: Config, clock: Clock, server: Embedded | None) -> Answerer:
+    """`server`: the one of our own, where the profile is of kind "embedded"."""
+    from agent.thinking.endpoint import Endpoint
+    from agent.thinking.location import Remote
+
+    return Endpoint(name, profile, server or Remote(profile), clock)
