@@ -16,15 +16,37 @@ from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from agent.requests import AskRequest, ListenRequest, MuteRequest, Request, SayRequest, StopRequest, VolumeRequest
+from agent.requests import (
+    AskRequest,
+    DoctorRequest,
+    ListenRequest,
+    MuteRequest,
+    Request,
+    RestartRequest,
+    SayRequest,
+    SettingRequest,
+    StopRequest,
+    VolumeRequest,
+)
+from agent.settings import Unfit, find, fitting
 
 MAX_BYTES = 4096
 MAX_DEPTH = 8
 MAX_ID = 64
 MAX_TEXT = 2000
-NOT_YET = ("timer", "doctor")
+NOT_YET = ("timer",)
+SETTING = "setting/"
 
-ErrorCode = Literal["too_large", "bad_utf8", "bad_json", "too_deep", "bad_payload", "unknown_command", "unsupported"]
+ErrorCode = Literal[
+    "too_large",
+    "bad_utf8",
+    "bad_json",
+    "too_deep",
+    "bad_payload",
+    "unknown_command",
+    "unknown_setting",
+    "unsupported",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +118,25 @@ class _Volume(_Payload):
         return VolumeRequest(self.percent)
 
 
+class _Doctor(_Payload):
+    def request(self) -> Request:
+        return DoctorRequest()
+
+
+class _Restart(_Payload):
+    def request(self) -> Request:
+        return RestartRequest()
+
+
+class _Setting(_Payload):
+    """What the value may be is a matter of the setting: `_setting` asks `agent.settings`."""
+
+    value: Any
+
+    def request(self) -> Request:
+        raise NotImplementedError
+
+
 _SCHEMAS: Mapping[str, type[_Payload]] = {
     "listen": _Listen,
     "stop": _Stop,
@@ -103,6 +144,8 @@ _SCHEMAS: Mapping[str, type[_Payload]] = {
     "ask": _Ask,
     "mute": _Mute,
     "volume": _Volume,
+    "doctor": _Doctor,
+    "restart": _Restart,
 }
 
 
@@ -122,16 +165,33 @@ def parse(name: str, payload: bytes) -> Accepted | Rejected:
     except _Bad as bad:
         return Rejected(bad.code, bad.message)
     sender = _id(value)
+    if name.startswith(SETTING):
+        return _setting(name.removeprefix(SETTING), value, sender)
     schema = _SCHEMAS.get(name)
     if schema is None:
-        if name in NOT_YET or name.startswith("setting/"):
+        if name in NOT_YET:
             return Rejected("unsupported", "this version does not know this command yet", sender)
-        return Rejected("unknown_command", f"commands are {', '.join(_SCHEMAS)}", sender)
+        return Rejected("unknown_command", f"commands are {', '.join(_SCHEMAS)}, {SETTING}NAME", sender)
     try:
         command = schema.model_validate(value)
     except ValidationError as error:
         return Rejected("bad_payload", _explain(error), sender)
     return Accepted(command.request(), sender)
+
+
+def _setting(name: str, body: dict[str, Any], sender: str | None) -> Accepted | Rejected:
+    """`null` takes back what somebody has set."""
+    try:
+        setting = find(name)
+    except Unfit as unknown:
+        return Rejected("unknown_setting", str(unknown), sender)
+    try:
+        value = _Setting.model_validate(body).value
+        return Accepted(SettingRequest(name, None if value is None else fitting(setting, value)), sender)
+    except ValidationError as error:
+        return Rejected("bad_payload", _explain(error), sender)
+    except Unfit as unfit:
+        return Rejected("bad_payload", f"value: {unfit}", sender)
 
 
 def _object(payload: bytes) -> dict[str, Any]:

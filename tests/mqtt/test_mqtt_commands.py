@@ -9,7 +9,19 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from agent.mqtt.commands import MAX_BYTES, Accepted, Rejected, parse
-from agent.requests import AskRequest, ListenRequest, MuteRequest, Request, SayRequest, StopRequest, VolumeRequest
+from agent.requests import (
+    AskRequest,
+    DoctorRequest,
+    ListenRequest,
+    MuteRequest,
+    Request,
+    RestartRequest,
+    SayRequest,
+    SettingRequest,
+    StopRequest,
+    VolumeRequest,
+)
+from agent.settings import SETTINGS, Choice, Number, Switch
 
 
 @pytest.mark.parametrize(
@@ -25,6 +37,13 @@ from agent.requests import AskRequest, ListenRequest, MuteRequest, Request, SayR
         ("mute", b'{"on": false}', MuteRequest(False)),
         ("volume", b'{"percent": 0}', VolumeRequest(0)),
         ("volume", b'{"percent": 100}', VolumeRequest(100)),
+        ("doctor", b"", DoctorRequest()),
+        ("restart", b"{}", RestartRequest()),
+        ("setting/volume", b'{"value": 30}', SettingRequest("volume", 30)),
+        ("setting/wake_threshold", b'{"value": 0.62}', SettingRequest("wake_threshold", 0.62)),
+        ("setting/follow_up", b'{"value": true}', SettingRequest("follow_up", True)),
+        ("setting/voice", b'{"value": "en_US-joe-medium"}', SettingRequest("voice", "en_US-joe-medium")),
+        ("setting/voice", b'{"value": null}', SettingRequest("voice", None)),
     ],
 )
 def test_a_good_command(name: str, payload: bytes, request_: Request) -> None:
@@ -69,8 +88,25 @@ def test_a_good_command(name: str, payload: bytes, request_: Request) -> None:
         ("say/loud", b'{"text": "a"}', "unknown_command"),
         ("", b"", "unknown_command"),
         ("timer", b'{"minutes": 3}', "unsupported"),
-        ("doctor", b"", "unsupported"),
-        ("setting/volume", b'{"value": 3}', "unsupported"),
+        ("setting/volume", b"{}", "bad_payload"),
+        ("setting/volume", b'{"value": 30.5}', "bad_payload"),
+        ("setting/volume", b'{"value": 101}', "bad_payload"),
+        ("setting/volume", b'{"value": true}', "bad_payload"),
+        ("setting/volume", b'{"value": "30"}', "bad_payload"),
+        ("setting/volume", b'{"value": [30]}', "bad_payload"),
+        ("setting/volume", b'{"value": 1e309}', "bad_payload"),
+        ("setting/volume", b'{"value": ' + b"9" * 4000 + b"}", "bad_payload"),
+        ("setting/volume", b'{"value": 30, "percent": 30}', "bad_payload"),
+        ("setting/wake_threshold", b'{"value": 1}', "bad_payload"),
+        ("setting/follow_up", b'{"value": 1}', "bad_payload"),
+        ("setting/follow_up", b'{"value": "true"}', "bad_payload"),
+        ("setting/voice", b'{"value": ""}', "bad_payload"),
+        ("setting/voice", b'{"value": "a\\nb"}', "bad_payload"),
+        ("setting/voice", b'{"value": "\\ud800"}', "bad_payload"),
+        ("setting/voice", b'{"value": "' + b"a" * 201 + b'"}', "bad_payload"),
+        ("setting/volum", b'{"value": 3}', "unknown_setting"),
+        ("setting/", b'{"value": 3}', "unknown_setting"),
+        ("setting", b'{"value": 3}', "unknown_command"),
     ],
 )
 def test_a_bad_command_says_why(name: str, payload: bytes, code: str) -> None:
@@ -99,20 +135,42 @@ def test_the_id_comes_back_with_the_request_and_with_the_error() -> None:
     assert "percent" in wrong.message
 
 
+def test_what_home_assistant_makes_of_a_whole_number_is_one() -> None:
+    answer = parse("setting/silence", b'{"value": 600.0}')
+    assert answer == Accepted(SettingRequest("silence", 600))
+    assert isinstance(answer, Accepted)
+    assert isinstance(answer.request, SettingRequest)
+    assert type(answer.request.value) is int
+
+
+def test_a_setting_nobody_knows_is_told_those_there_are() -> None:
+    answer = parse("setting/wake_treshold", b'{"value": 0.5, "id": "7"}')
+    assert isinstance(answer, Rejected)
+    assert answer.id == "7"
+    assert 'did you mean "wake_threshold"?' in answer.message
+    assert "do_not_disturb" in answer.message
+
+
 def test_an_error_repeats_nothing_of_the_payload() -> None:
     for payload in (b'{"sesame": 1}', b'{"percent": "sesame"}', b"sesame", b'{"percent": 3, "id": ["sesame"]}'):
         answer = parse("volume", payload)
         assert isinstance(answer, Rejected)
         assert "sesame" not in answer.message
+    for name in ("setting/sesame", "setting/silence", "setting/mute"):
+        answer = parse(name, b'{"value": "sesame"}')
+        assert isinstance(answer, Rejected)
+        assert "sesame" not in answer.message
 
 
-names = st.sampled_from(["listen", "stop", "say", "ask", "mute", "volume", "timer", "setting/x"]) | st.text(max_size=20)
+settings = st.sampled_from(sorted(SETTINGS)).map("setting/{}".format)
+names = st.sampled_from(["listen", "stop", "say", "ask", "mute", "volume", "doctor", "restart", "timer", "setting/x"])
+names = names | settings | st.text(max_size=20)
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=30),
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4),
     max_leaves=20,
 )
-likely = st.dictionaries(st.sampled_from(["id", "text", "on", "percent", "x"]), json_values, max_size=4)
+likely = st.dictionaries(st.sampled_from(["id", "text", "on", "percent", "value", "x"]), json_values, max_size=4)
 
 
 def check(name: str, payload: bytes) -> None:
@@ -121,6 +179,24 @@ def check(name: str, payload: bytes) -> None:
     json.dumps(answer.id, ensure_ascii=False).encode()
     if isinstance(answer, Accepted) and isinstance(answer.request, SayRequest | AskRequest):
         assert answer.request.text.encode().strip()
+    if isinstance(answer, Accepted) and isinstance(answer.request, SettingRequest):
+        check_setting(answer.request)
+
+
+def check_setting(request: SettingRequest) -> None:
+    """What is passed on is of the type and in the range that the table says."""
+    kind, value = SETTINGS[request.name].kind, request.value
+    match kind:
+        case _ if value is None:
+            pass
+        case Switch():
+            assert isinstance(value, bool)
+        case Number(low, high, step):
+            assert type(value) is (int if step >= 1 else float)
+            assert low <= value <= high
+        case Choice():
+            assert isinstance(value, str)
+            assert value.encode()
 
 
 @given(names, st.binary(max_size=200))
@@ -139,3 +215,8 @@ def test_no_json_makes_it_raise(name: str, value: object) -> None:
 def test_what_is_well_formed_is_taken(percent: int, sender: str) -> None:
     payload = json.dumps({"percent": percent, "id": sender}).encode()
     assert parse("volume", payload) == Accepted(VolumeRequest(percent), sender)
+
+
+@given(settings, st.none() | st.booleans() | st.integers(-10, 6000) | st.floats(-1, 6000) | st.text(max_size=9))
+def test_a_setting_is_taken_as_the_table_says_or_refused(name: str, value: object) -> None:
+    check(name, json.dumps({"value": value}).encode())
