@@ -32,14 +32,15 @@ from agent.dialogue.state import (
     Transcribing,
     enter,
 )
+from agent.requests import SayRequest
 
 
-def speak(state: State, now: float, text: str, outcome: Outcome = "answered") -> Step:
+def speak(state: State, now: float, text: str, outcome: Outcome = "answered", chime: bool = False) -> Step:
     """Speak one whole reply in the current turn."""
     talk = replace(state.talk, reply=f"{state.talk.reply} {text}".strip())
     until = speaking_until(state, now, talk.reply)
     spoken = replace(state, talk=talk, activity=Speaking(until, complete=True, outcome=outcome))
-    return spoken, (Speak(state.turn, text, last=True),)
+    return spoken, (Speak(state.turn, text, last=True, chime=chime),)
 
 
 def speaking_until(state: State, now: float, reply: str) -> float:
@@ -48,9 +49,16 @@ def speaking_until(state: State, now: float, reply: str) -> float:
 
 
 def fail(state: State, now: float, key: str, detail: str = "") -> Step:
-    """The turn cannot be answered: never silence, but a sound and a sentence that says why."""
-    spoken, commands = speak(state, now, phrase(state.rules.language, key), outcome="failed")
+    """The turn cannot be answered: never silence, but a sound and a sentence that says why.
+
+    But for a follow-up to which nobody has said anything yet: nobody is owed an answer.
+    """
     event = ShowEvent("error", state.turn, {"code": key, "message": detail})
+    match state.activity:
+        case Listening(spoken=False) if state.talk.follow_up:
+            ended, ending = end(state, now, "silence", "")
+            return ended, (event, *ending)
+    spoken, commands = speak(state, now, phrase(state.rules.language, key), outcome="failed")
     return spoken, (event, Earcon(state.turn, "error"), *commands)
 
 
@@ -96,9 +104,19 @@ def close(state: State, now: float, heard: str = "") -> Step:
     return replace(closed, closing=None), commands
 
 
-def begin(state: State, request: str | None = None, asked: str = "", from_user: bool = True) -> State:
+def begin(
+    state: State,
+    request: str | None = None,
+    asked: str = "",
+    announcement: SayRequest | None = None,
+    aloud: bool = False,
+    follow_up: int = 0,
+) -> State:
     """A new turn, with the next number; what it does is up to the caller."""
-    return replace(state, talk=Talk(state.turn + 1, asked=asked, request=request, from_user=from_user))
+    talk = Talk(
+        state.turn + 1, asked=asked, request=request, announcement=announcement, aloud=aloud, follow_up=follow_up
+    )
+    return replace(state, talk=talk)
 
 
 def _record(state: State, talk: Talk, now: float, outcome: Outcome, heard: str) -> Step:
@@ -107,7 +125,7 @@ def _record(state: State, talk: Talk, now: float, outcome: Outcome, heard: str) 
     if talk.reply:
         commands.append(ShowReply(talk.turn, talk.reply, heard))
         state = replace(state, last_reply=talk.reply)
-    if talk.from_user and talk.asked and heard and outcome != "failed":
+    if talk.asked and heard and outcome != "failed":
         history = (*state.history, Remembered(Exchange(talk.asked, heard), now))
         state = replace(state, history=history[-max(1, state.rules.history_turns) :])
     if talk.request is not None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import ceil
 from typing import assert_never
 
 from agent.commands import ChangeSetting, Command, Earcon, Examine, Restart, ShowTranscript
-from agent.dialogue.replies import begin, leave, speak
+from agent.dialogue.announcements import announce, drop
+from agent.dialogue.replies import begin, leave
 from agent.dialogue.results import done, refused
 from agent.dialogue.settings import MuteSource, locked, set_do_not_disturb, set_mute, set_volume
-from agent.dialogue.state import Idle, PendingSay, State, Step
+from agent.dialogue.state import State, Step
 from agent.dialogue.turn import ask, listen
 from agent.events import Requested
 from agent.requests import (
@@ -33,11 +33,11 @@ def requested(state: State, event: Requested, source: MuteSource = "command") ->
         case ListenRequest():
             return _listen(state, now, event.id)
         case StopRequest():
-            stopped, commands = leave(replace(state, pending=()), now)
-            unsaid = [refused(say.request, "stopped", "stopped before it was said") for say in state.pending]
-            return stopped, (*commands, *(c for refusal in unsaid for c in refusal), *done(event.id))
-        case SayRequest(text=text):
-            return _say(state, now, text, event.id)
+            emptied, dropping = drop(state)
+            stopped, commands = leave(emptied, now)
+            return stopped, (*commands, *dropping, *done(event.id))
+        case SayRequest():
+            return announce(state, event.at, event.request, event.id)
         case AskRequest(text=text, intent=intent):
             left, leaving = leave(state, now)
             begun = begin(left, event.id, asked=text)
@@ -58,14 +58,6 @@ def requested(state: State, event: Requested, source: MuteSource = "command") ->
             assert_never(unknown)
 
 
-def say_next(state: State, now: float) -> Step:
-    """When nothing goes on, say what waits longest."""
-    if not state.pending or not isinstance(state.activity, Idle):
-        return state, ()
-    first, *rest = state.pending
-    return speak(begin(replace(state, pending=tuple(rest)), first.request, from_user=False), now, first.text)
-
-
 def _listen(state: State, now: float, request: str | None) -> Step:
     if state.switched_off:
         return state, refused(request, "hardware_mute", locked(state))
@@ -77,12 +69,6 @@ def _listen(state: State, now: float, request: str | None) -> Step:
     left, leaving = leave(state, now)
     listening, commands = listen(left, now, since=None, chime_at=now, request=request)
     return listening, (*leaving, *commands)
-
-
-def _say(state: State, now: float, text: str, request: str | None) -> Step:
-    if len(state.pending) >= state.rules.pending_says:
-        return state, refused(request, "queue_full", f"{len(state.pending)} announcements wait already")
-    return say_next(replace(state, pending=(*state.pending, PendingSay(text, request))), now)
 
 
 def _mute(state: State, now: float, on: bool, request: str | None, source: MuteSource) -> Step:

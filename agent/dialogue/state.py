@@ -16,13 +16,18 @@ from datetime import datetime
 from types import MappingProxyType
 
 from agent.commands import Command, Exchange, Outcome
+from agent.dialogue.quiet import Hours
 from agent.events import Part, Phase, Status, Turn
-from agent.requests import Value
+from agent.requests import SayRequest, Value
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The settings that shape behaviour; seconds, unless the name says otherwise."""
+    """The settings that shape behaviour; seconds, unless the name says otherwise.
+
+    `follow_up`: how long to wait for the next question without a wake word, after an answer; None: not at all.
+    `follow_ups`: of them in a row at most. `barge_in`: the wake word interrupts the agent's speech.
+    """
 
     language: str = "en"
     chime_after: float = 0.3
@@ -39,6 +44,11 @@ class Rules:
     history_for: float = 300.0
     pending_says: int = 8
     volume: int = 70  # percent, until somebody changes it
+    quiet: Hours | None = None
+    night_volume: int = 30  # percent at most, in quiet hours
+    barge_in: bool = True
+    follow_up: float | None = None
+    follow_ups: int = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +58,14 @@ class Idle:
 
 @dataclass(frozen=True, slots=True)
 class Listening:
-    """The ear feeds the recogniser. `chime_at`: when to acknowledge the wake, unless the user speaks on at once."""
+    """The ear feeds the recogniser. `chime_at`: when to acknowledge the wake, unless the user speaks on at once.
+
+    `spoken`: the user has begun to speak.
+    """
 
     until: float
     chime_at: float | None
+    spoken: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,13 +101,19 @@ PHASE: Mapping[type[Activity], Phase] = MappingProxyType(
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """The texts of one turn. `request`: the id of the command that began it, if it wants an answer."""
+    """The texts of one turn. `request`: the id of the command that began it, if it wants an answer.
+
+    `announcement`: what is said in it; then nobody has asked. `aloud`: the question is spoken, not typed. `follow_up`:
+    how many follow-ups led here; 0: none, a wake word or a command began it.
+    """
 
     turn: Turn = 0
     asked: str = ""
     reply: str = ""
     request: str | None = None
-    from_user: bool = True
+    announcement: SayRequest | None = None
+    aloud: bool = False
+    follow_up: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,10 +127,10 @@ class Closing:
 
 @dataclass(frozen=True, slots=True)
 class PendingSay:
-    """An announcement that waits for the current turn to end."""
+    """An announcement that waits for the current turn to end. `id`: of the command, if it wants an answer."""
 
-    text: str
-    request: str | None
+    request: SayRequest
+    id: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +160,7 @@ class State:
 
     `switch_fault`: why the switch counts as on although nobody can tell. `volume_set`: somebody has set the volume.
     `settings`: those that are not live (`agent.settings`). `restart_from`: the monotonic second from which a restart
-    may be asked for; None where nobody would start the agent again.
+    may be asked for; None where nobody would start the agent again. `told`: the volume that the speaker was told last.
     """
 
     rules: Rules = Rules()
@@ -151,6 +171,7 @@ class State:
     history: tuple[Remembered, ...] = ()
     last_reply: str = ""
     volume: int = 70
+    told: int = 70
     muted: bool = False
     switched_off: bool = False
     switch_fault: str = ""

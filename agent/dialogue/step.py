@@ -9,11 +9,13 @@ from __future__ import annotations
 from typing import assert_never
 
 from agent.commands import ShowState
+from agent.dialogue.announcements import say_next
 from agent.dialogue.deadlines import deadline, passed
 from agent.dialogue.health import health
+from agent.dialogue.loudness import adjust
 from agent.dialogue.panel import mute_switched, pressed
 from agent.dialogue.replies import close
-from agent.dialogue.requests import requested, say_next
+from agent.dialogue.requests import requested
 from agent.dialogue.settings import setting_changed
 from agent.dialogue.state import State, Step
 from agent.dialogue.turn import hearing, replying, speaking, woken
@@ -52,9 +54,10 @@ TurnEvent = (
 def step(state: State, event: Event) -> Step:
     """The next state, and what has to be done. Stale events change nothing."""
     after, commands = _react(state, event)
-    after, saying = say_next(after, event.at.mono)
+    after, saying = say_next(after, event.at)
+    after, commands = adjust(after, (*commands, *saying), event.at.wall)
     shown = () if (after.phase, after.turn) == (state.phase, state.turn) else (ShowState(after.phase, after.turn),)
-    return after, (*commands, *saying, *shown)
+    return after, (*commands, *shown)
 
 
 def _react(state: State, event: Event) -> Step:

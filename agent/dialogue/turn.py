@@ -7,6 +7,7 @@ from datetime import datetime
 
 from agent.commands import AskLlm, Command, Earcon, Exchange, ShowEvent, ShowTranscript, Speak, StartListening
 from agent.dialogue.answers import answer
+from agent.dialogue.followup import follow_up
 from agent.dialogue.phrases import phrase
 from agent.dialogue.replies import begin, end, fail, leave, silence, speak, speaking_until
 from agent.dialogue.state import Listening, Speaking, State, Step, Thinking, Transcribing, enter
@@ -27,9 +28,14 @@ from agent.requests import Intent
 
 
 def woken(state: State, event: Wake) -> Step:
-    """A wake word begins a new turn, whatever goes on; one that is too old is ignored."""
+    """A wake word begins a new turn, whatever goes on; one that is too old is ignored.
+
+    Without barge-in one is ignored that falls into the agent's own speech; the button and `stop` end that as ever.
+    """
     now = event.at.mono
     if state.mic_off or now - event.audio_at > state.rules.stale_wake:
+        return state, ()
+    if isinstance(state.activity, Speaking) and not state.rules.barge_in:
         return state, ()
     left, leaving = leave(state, now)
     listening, commands = listen(left, now, since=event.audio_at, chime_at=event.audio_at + state.rules.chime_after)
@@ -42,7 +48,7 @@ def woken(state: State, event: Wake) -> Step:
 
 def listen(state: State, now: float, since: float | None, chime_at: float, request: str | None = None) -> Step:
     """Open the ear for a new turn."""
-    state = begin(state, request)
+    state = begin(state, request, aloud=True)
     loading = "asr" in state.health and state.health["asr"].status == "loading"
     limit = state.rules.listening_limit + (state.rules.loading_limit if loading else 0.0)
     sound: tuple[Command, ...] = (Earcon(state.turn, "thinking"),) if loading else ()
@@ -56,14 +62,14 @@ def hearing(state: State, event: SpeechStarted | Partial | Endpoint | Final | As
     match (state.activity, event):
         case (Listening() as listening, SpeechStarted()):
             # Whoever speaks on at once needs no acknowledgement, which would only be recorded as "uh".
-            return enter(state, replace(listening, chime_at=None)), ()
+            return enter(state, replace(listening, chime_at=None, spoken=True)), ()
         case (Listening() as listening, Partial(text=text)):
-            return enter(state, replace(listening, chime_at=None)), (ShowTranscript(state.turn, text, final=False),)
+            spoken = replace(listening, chime_at=None, spoken=True)
+            return enter(state, spoken), (ShowTranscript(state.turn, text, final=False),)
         case (Transcribing(), Partial(text=text)):
             return state, (ShowTranscript(state.turn, text, final=False),)
         case (Listening(), Endpoint(cause="no_speech")):
-            ended, commands = end(state, now, "silence", "")
-            return ended, (Earcon(state.turn, "done"), *commands)
+            return _unasked(state, now)
         case (Listening(), Endpoint()):
             loading = "asr" in state.health and state.health["asr"].status == "loading"
             limit = state.rules.final_limit + (state.rules.loading_limit if loading else 0.0)
@@ -78,10 +84,16 @@ def hearing(state: State, event: SpeechStarted | Partial | Endpoint | Final | As
 
 def _understood(state: State, now: float, wall: datetime, text: str, intent: Intent | None) -> Step:
     if not text.strip():
-        ended, commands = end(state, now, "silence", "")
-        return ended, (Earcon(state.turn, "done"), *commands)
+        return _unasked(state, now)
     asked, commands = ask(replace(state, talk=replace(state.talk, asked=text)), now, wall, text, intent)
     return asked, (ShowTranscript(state.turn, text, final=True), *commands)
+
+
+def _unasked(state: State, now: float) -> Step:
+    """Nobody said anything that could be understood: a soft sound, but none where the agent has listened unasked."""
+    ended, commands = end(state, now, "silence", "")
+    sound: tuple[Command, ...] = () if state.talk.follow_up else (Earcon(state.turn, "done"),)
+    return ended, (*sound, *commands)
 
 
 def ask(state: State, now: float, wall: datetime, text: str, intent: Intent | None) -> Step:
@@ -125,6 +137,10 @@ def speaking(state: State, event: SpeechDone | SpeechFailed) -> Step:
     """What the mouth tells: of the current turn, or of the interrupted one that is closing."""
     now = event.at.mono
     match (state.activity, event):
+        case (Speaking(outcome="answered"), SpeechDone(heard=heard, cut=False)):
+            ended, commands = end(state, now, "answered", heard)
+            after, listening = follow_up(ended, now)
+            return after, (*commands, *listening)
         case (Speaking(outcome=outcome), SpeechDone(heard=heard, cut=cut)):
             return end(state, now, "interrupted" if cut else outcome, heard)
         case (Speaking(), SpeechFailed(reason=reason, heard=heard)):
