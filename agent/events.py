@@ -38,12 +38,16 @@ class Instant:
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """A wake word was heard. `audio_at`: last frame of the scoring hop, seconds on the monotonic clock."""
+    """A wake word was heard. `audio_at`: last frame of the scoring hop, seconds on the monotonic clock.
+
+    `quality`: how well it was heard, comparable between devices (`agent.hearing.quality`).
+    """
 
     at: Instant
     word: str
     score: float
     audio_at: float
+    quality: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +178,40 @@ class SpeechFailed:
     heard: str = ""
 
 
+# ---------------------------------------------------------------- events: other agents in the house
+
+
+@dataclass(frozen=True, slots=True)
+class PeersChanged:
+    """How many other agents of our group there are that hear us now, and who we are among them; 0 without a broker.
+
+    `device`: our name in the group; "" where there is no group or no broker to meet at.
+    """
+
+    at: Instant
+    device: str
+    peers: int
+
+
+@dataclass(frozen=True, slots=True)
+class RivalWoke:
+    """Another agent of the group has heard a wake word, and how well. `at`: when we learnt it."""
+
+    at: Instant
+    device: str
+    quality: float
+
+
+@dataclass(frozen=True, slots=True)
+class RivalClaimed:
+    """Another agent of the group answers. `answering`: it was busy with this very user, and was interrupted."""
+
+    at: Instant
+    device: str
+    quality: float
+    answering: bool = False
+
+
 # ---------------------------------------------------------------- events: health, requests, time
 
 
@@ -254,6 +292,9 @@ Event = (
     | Audible
     | SpeechDone
     | SpeechFailed
+    | PeersChanged
+    | RivalWoke
+    | RivalClaimed
     | Health
     | Requested
     | SettingChanged
