@@ -5,12 +5,20 @@ from __future__ import annotations
 from datetime import time
 from typing import Annotated
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from agent.config.values import Name, Percent, Section
 
 Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-Clock = Annotated[time, Field(description="local time")]
+
+
+def _on_the_wall(moment: time) -> time:
+    if moment.tzinfo is not None:
+        raise ValueError('has to be what the clock on the wall shows, such as "22:00", without a time zone')
+    return moment
+
+
+Clock = Annotated[time, AfterValidator(_on_the_wall), Field(description="local time")]
 
 
 class Room(Section):
@@ -28,6 +36,11 @@ class Room(Section):
     def _both(self) -> Room:
         if (self.quiet_from is None) != (self.quiet_to is None):
             raise ValueError("quiet hours need both quiet_from and quiet_to")
+        if self.quiet_from is not None and self.quiet_from == self.quiet_to:
+            raise ValueError(
+                "quiet_from and quiet_to are the same time: leave both out for no quiet hours, or set them a minute "
+                "apart for nearly the whole day"
+            )
         return self
 
 

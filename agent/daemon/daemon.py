@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from agent import clock, engines, models
-from agent.commands import ChangeSetting, SetVolume, ShowEvent, ShowSetting
+from agent.commands import ChangeSetting, ShowEvent, ShowSetting
 from agent.config import Config
 from agent.daemon import logs, store
 from agent.daemon.inbox import Inbox
@@ -33,7 +33,7 @@ from agent.daemon.steward import Errand, Steward
 from agent.daemon.storm import WakeStorm
 from agent.daemon.systemd import Notifier, Watchdog
 from agent.dialogue.state import State
-from agent.events import Event, Requested, SettingChanged
+from agent.events import DeadlinePassed, Event, Requested, SettingChanged
 from agent.hearing.wake import WakeModelError
 from agent.requests import Intent, StopRequest
 from agent.thinking.intents import Intents
@@ -231,8 +231,8 @@ class Daemon:
         state = self._inbox.state
         logs.renew(config)
         self._rooms.replace(change.house, change.names, state, moved=place(old) != place(config))
+        self._inbox.handle(DeadlinePassed(clock.now()))  # the new rules may make it louder or softer
         if state.volume != before.volume:
-            self._rooms.do(SetVolume(state.volume))
             self._rooms.show(ShowSetting("volume", state.volume, keep=False))
         self._plan, self._intents, self._refusal = change.plan, change.intents, ""
         self._receipts.renew(engine_names(config, change.plan.engines), config.privacy.publish_transcript)

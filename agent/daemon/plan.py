@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from agent.config import Config
+from agent.dialogue.quiet import Hours
 from agent.dialogue.state import Rules
 from agent.engines import Engines
 from agent.events import Phase
@@ -66,13 +67,19 @@ def place(config: Config) -> tuple[object, ...]:
 
 def rules_of(config: Config) -> Rules:
     """The settings that shape behaviour."""
+    talk, room = config.conversation, config.room
+    quiet = None if room.quiet_from is None or room.quiet_to is None else Hours(room.quiet_from, room.quiet_to)
     return Rules(
         language=config.persona.language,
         listening_limit=(config.endpoint.max_utterance_ms + config.endpoint.no_speech_ms) / 1000 + 3.0,
-        thinking_sound_after=config.conversation.thinking_sound_ms / 1000,
-        history_turns=config.conversation.history_turns,
-        history_for=float(config.conversation.history_s),
+        thinking_sound_after=talk.thinking_sound_ms / 1000,
+        history_turns=talk.history_turns,
+        history_for=float(talk.history_s),
         volume=config.audio.speaker.volume_percent,
+        quiet=quiet,
+        night_volume=room.night_volume_percent,
+        barge_in=talk.barge_in,
+        follow_up=talk.follow_up_ms / 1000 if talk.follow_up else None,
     )
 
 

@@ -194,7 +194,7 @@ class Rooms:
         if "voice" in names:
             house.playback.start()
             house.mouth.start(house.playback)
-            house.mouth.do(SetVolume(state.volume))
+            house.mouth.do(SetVolume(state.told))
         if "recogniser" in names:
             house.recogniser.start()
         if "ear" in names:

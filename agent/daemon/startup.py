@@ -19,10 +19,11 @@ def first_state(config: Config, folder: Path) -> State:
     kept = read_settings(folder)
     volume = kept.get("volume")
     valid = isinstance(volume, int) and not isinstance(volume, bool) and 0 <= volume <= 100
-    chosen = volume if valid else config.audio.speaker.volume_percent
+    chosen = int((volume if valid else config.audio.speaker.volume_percent) or 0)
     return State(
         rules=rules_of(config),
-        volume=int(chosen or 0),
+        volume=chosen,
+        told=chosen,
         volume_set=valid,
         muted=kept.get("mute") is True,
         do_not_disturb=kept.get("do_not_disturb") is True,

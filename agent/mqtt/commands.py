@@ -21,6 +21,7 @@ from agent.requests import (
     DoctorRequest,
     ListenRequest,
     MuteRequest,
+    Priority,
     Request,
     RestartRequest,
     SayRequest,
@@ -92,9 +93,12 @@ class _Stop(_Payload):
 
 class _Say(_Payload):
     text: Text
+    priority: Priority = "normal"
+    chime: bool = False
+    volume: Annotated[int, Field(ge=1, le=100)] | None = None
 
     def request(self) -> Request:
-        return SayRequest(self.text)
+        return SayRequest(self.text, self.priority, self.chime, self.volume)
 
 
 class _Ask(_Payload):
