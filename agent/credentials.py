@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from agent.config import Config
@@ -51,8 +51,43 @@ def named_by(config: Config) -> dict[str, str]:
     return {key: name for key, name in named.items() if name is not None}
 
 
+def keys_named_by(config: Config) -> dict[str, str]:
+    """The same for private keys, which are files of many lines: see `locate`."""
+    return {"mqtt.key": config.mqtt.key} if config.mqtt.enabled and config.mqtt.key else {}
+
+
+def problems(config: Config, known: Collection[str] = ()) -> Iterator[str]:
+    """What keeps the credentials that are named from being used, one sentence each; `known`: names to leave out."""
+    for finder, named in ((read, named_by(config)), (locate, keys_named_by(config))):
+        for key, name in named.items():
+            if name in known:
+                continue
+            try:
+                finder(name)
+            except CredentialError as error:
+                yield f"{key}: {error}"
+
+
 def read(name: str) -> Secret:
     """The credential called `name`, without a trailing line break. Raises CredentialError."""
+    path, data = _open(name)
+    return Secret(_text(path, data))
+
+
+def locate(name: str) -> Path:
+    """The file of the credential called `name`, for libraries that read a key by themselves. Raises CredentialError."""
+    path, data = _open(name)
+    if b"PRIVATE KEY-----" not in data:
+        raise CredentialError(f"credential {path} holds no private key in PEM (-----BEGIN PRIVATE KEY-----)")
+    if b"ENCRYPTED" in data:
+        raise CredentialError(
+            f"credential {path} is a key with a passphrase, which nobody could type; "
+            f"`openssl pkey -in KEY -out {path}` makes one without"
+        )
+    return path
+
+
+def _open(name: str) -> tuple[Path, bytes]:
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
         raise CredentialError("a credential is named by letters, digits, dots, hyphens; is this the secret itself?")
     for path, trusted in _places(name):
@@ -67,7 +102,7 @@ def read(name: str) -> Secret:
         except OSError as error:
             raise CredentialError(f"credential {path} cannot be opened: {error.strerror}") from error
         try:
-            return _checked(path, descriptor, trusted)
+            return path, _checked(path, descriptor, trusted)
         finally:
             os.close(descriptor)
     # Its name is not repeated: somebody may have put the secret where its name belongs.
@@ -89,7 +124,7 @@ def _places(name: str) -> Iterator[tuple[Path, bool]]:
     yield user_folder() / name, False
 
 
-def _checked(path: Path, descriptor: int, trusted: bool) -> Secret:
+def _checked(path: Path, descriptor: int, trusted: bool) -> bytes:
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
         raise CredentialError(f"credential {path} is not a file")
@@ -100,12 +135,12 @@ def _checked(path: Path, descriptor: int, trusted: bool) -> Secret:
     data = b""
     while len(data) <= MAX_BYTES and (piece := os.read(descriptor, MAX_BYTES + 1)):
         data += piece
-    return Secret(_text(path, data))
+    if len(data) > MAX_BYTES:
+        raise CredentialError(f"credential {path} is over {MAX_BYTES} bytes long; is it the right file?")
+    return data
 
 
 def _text(path: Path, data: bytes) -> str:
-    if len(data) > MAX_BYTES:
-        raise CredentialError(f"credential {path} is over {MAX_BYTES} bytes long; is it the right file?")
     try:
         text = data.decode().rstrip("\r\n")
     except UnicodeDecodeError:

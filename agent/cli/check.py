@@ -10,7 +10,6 @@ from agent import config_file, credentials, engines, models
 from agent.cli import output
 from agent.config import Config
 from agent.config_file import ConfigError
-from agent.credentials import CredentialError
 from agent.models import ModelDamaged, ModelMissing
 
 
@@ -40,9 +39,10 @@ def run(args: argparse.Namespace) -> int:
 def problems_of(config: Config) -> Iterator[str]:
     """What would keep a valid configuration from working here, one sentence each."""
     yield from _models(config)
-    yield from _credentials(config)
-    if config.mqtt.enabled and config.mqtt.ca_file and not Path(config.mqtt.ca_file).is_file():
-        yield f"mqtt.ca_file: there is no file {config.mqtt.ca_file}"
+    yield from credentials.problems(config)
+    for key, file in config.mqtt.files().items():
+        if not Path(file).is_file():
+            yield f"{key}: there is no file {file}"
 
 
 def _models(config: Config) -> Iterator[str]:
@@ -56,11 +56,3 @@ def _models(config: Config) -> Iterator[str]:
             models.verify(path)
         except ModelDamaged as error:
             yield str(error)
-
-
-def _credentials(config: Config) -> Iterator[str]:
-    for key, name in credentials.named_by(config).items():
-        try:
-            credentials.read(name)
-        except CredentialError as error:
-            yield f"{key}: {error}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from agent.config.values import CredentialName, Name, Section
 
@@ -25,9 +25,25 @@ class MqttSection(Section):
     password: CredentialName | None = Field(None, description="name of the credential, never the password itself")
     tls: bool = Field(False, description="encrypt, and check the broker's certificate")
     ca_file: Name | None = Field(None, description="certificate authority; not set: the system's")
+    cert_file: Name | None = Field(None, description="our own certificate (PEM), where the broker asks for one")
+    key: CredentialName | None = Field(None, description="name of the credential that holds its private key (PEM)")
+    protocol: Literal["5", "3.1.1"] = Field("5", description='"3.1.1" for brokers that do not speak MQTT 5')
     keepalive_s: Annotated[int, Field(ge=5, le=600)] = Field(
         15, description="a lost broker is noticed within twice that"
     )
+
+    @model_validator(mode="after")
+    def _certificate(self) -> MqttSection:
+        if (self.cert_file is None) != (self.key is None):
+            raise ValueError("a certificate of our own needs both cert_file and key")
+        if self.cert_file is not None and not self.tls:
+            raise ValueError("cert_file and key mean nothing without tls = true")
+        return self
+
+    def files(self) -> dict[str, str]:
+        """Key -> the file that has to be there."""
+        named = {"mqtt.ca_file": self.ca_file, "mqtt.cert_file": self.cert_file} if self.enabled else {}
+        return {key: file for key, file in named.items() if file is not None}
 
 
 class Privacy(Section):

@@ -22,7 +22,6 @@ from pathlib import Path
 from agent import credentials, engines, models
 from agent.config import Config
 from agent.config_file import ConfigError
-from agent.credentials import CredentialError
 from agent.daemon.plan import Plan, RoomName, stale
 from agent.daemon.rooms import House, Wiring, build
 from agent.daemon.startup import names
@@ -139,17 +138,11 @@ def read(load: Callable[[], Config], old: Plan, folder: Path) -> Plan:
 
 def _missing(config: Config, old: Config) -> Iterator[str]:
     """Files that are named now and were not before: what was missing at the start already is no news."""
-    before = credentials.named_by(old).values()
-    for key, name in credentials.named_by(config).items():
-        if name in before:
-            continue
-        try:
-            credentials.read(name)
-        except CredentialError as error:
-            yield f"{key}: {error}"
-    ca_file = config.mqtt.ca_file if config.mqtt.enabled else None
-    if ca_file and not Path(ca_file).is_file():
-        yield f"mqtt.ca_file: there is no file {ca_file}"
+    before = {**credentials.named_by(old), **credentials.keys_named_by(old)}
+    yield from credentials.problems(config, known=before.values())
+    for key, file in config.mqtt.files().items():
+        if not Path(file).is_file():
+            yield f"{key}: there is no file {file}"
 
 
 def _damaged(chosen: Engines, folder: Path) -> Iterator[str]:
