@@ -54,7 +54,7 @@ def _recipes(plan: Plan) -> dict[RoomName, object]:
         # The volume is a setting: it is told, and the configuration's is only the first.
         "voice": (speaker.model_copy(update={"volume_percent": 0}), config.tts, chosen.tts, language),
         "thinker": (profiles, config.persona.prompt, language, chosen.llm),
-        "session": (mqtt, config.privacy.publish_transcript) if mqtt.enabled else None,
+        "session": (mqtt, config.privacy.publish_transcript, config.home_assistant) if mqtt.enabled else None,
         "panel": config.panel,
     }
 

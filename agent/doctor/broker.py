@@ -17,8 +17,8 @@ from agent.credentials import CredentialError
 from agent.doctor.context import Context
 from agent.doctor.finding import Finding, of_problem
 from agent.identity import device_name
-from agent.mqtt.happenings import Connected, Happening, Lost, Published, Subscribed
-from agent.mqtt.link import Bell, Link, LinkFault
+from agent.mqtt.happenings import Connected, Happening, LinkFault, Lost, Published, Subscribed
+from agent.mqtt.link import Bell, Link
 from agent.mqtt.session import client_id, machine_id
 from agent.mqtt.topics import Message, Topics
 
@@ -72,6 +72,8 @@ class _Visit:
             self._link.pump(0.1)
         except (LinkFault, _Broken) as error:
             yield _lost(self._mqtt, self._where, error.lost)
+        except CredentialError as error:
+            yield of_problem("broker", "key", f"mqtt.key: {error}", "voice-agent check")
         finally:
             self._link.close()
 
@@ -128,7 +130,9 @@ def _lost(mqtt: MqttSection, where: str, lost: Lost) -> Finding:
     remedies = {
         "mqtt.unreachable": f"does the broker run, and listen at {where}? systemctl status mosquitto; a firewall?",
         "mqtt.auth": "mqtt.username and the password in its credential have to be those that the broker knows",
-        "mqtt.tls": "mqtt.ca_file has to name the authority, mqtt.host the name in the broker's certificate",
+        "mqtt.tls": "mqtt.ca_file has to name the authority, mqtt.host the name in the broker's certificate; "
+        "where the broker asks for ours, mqtt.cert_file and mqtt.key",
+        "mqtt.protocol": 'mqtt.protocol = "3.1.1"',
         "mqtt.insecure": "mqtt.tls = true",
         "mqtt.silent": f"is {where} an MQTT broker? does it expect TLS (mqtt.tls, usually port 8883)?",
     }

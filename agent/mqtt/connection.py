@@ -6,6 +6,9 @@ Rules:
 - Up begins with everything retained, `online` last: a broker that forgot everything knows all again, and whoever sees
   `online` can rely on the rest. Only when `online` is acknowledged is the connection good.
 - A subscription that the broker refuses leaves us mute to commands, not to events: degraded, and asked for again.
+- Whatever comes in is for one of the readers; what they make of it goes to the inbox or to the broker.
+- When Home Assistant says that it has started, everything is said again as on coming up.
+- A message that is larger than the broker takes would cost the connection, again and again: it is refused here.
 - At most `window` messages are with paho; all others stay in the outbox, where newer values replace older ones.
 - Farewell: what waits, then `offline`, acknowledged within a second, then DISCONNECT. A device that will have another
   name clears its retained topics before it goes.
@@ -13,15 +16,16 @@ Rules:
 
 from __future__ import annotations
 
-import logging
+import random
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from agent.clock import Clock
 from agent.events import Event, Instant, Status
-from agent.mqtt.doubles import Doubles
+from agent.mqtt.birth import Birth
+from agent.mqtt.doubles import doubles
 from agent.mqtt.happenings import (
     RECEIVE_MAXIMUM,
     TAKEN_OVER,
@@ -34,21 +38,34 @@ from agent.mqtt.happenings import (
 from agent.mqtt.intake import Intake
 from agent.mqtt.link import Link
 from agent.mqtt.outbox import Entry, Outbox
+from agent.mqtt.standing import Standing
 from agent.mqtt.topics import OFFLINE, ONLINE, Message, Topics
 
 ANSWER_S = 5.0
 RESUBSCRIBE_S = 60.0
 TICK_S = 1.0
 FAREWELL_S = 1.0
+ENVELOPE = 128  # bytes of a PUBLISH beside topic, payload and user properties, amply
 
-log = logging.getLogger(__name__)
+
+class Reader(Protocol):
+    """Somebody for whom messages come in: those on topics that its filters match."""
+
+    @property
+    def filters(self) -> tuple[str, ...]: ...
+
+    def reads(self, topic: str) -> bool: ...
+
+    def take(self, received: Received, at: Instant) -> Sequence[Event | Message]:
+        """What follows from the message: events for the inbox, messages for the outbox. Does not block."""
 
 
 @dataclass(frozen=True, slots=True)
 class Context:
     """What outlives a connection. `tell`: the health of MQTT; `turned`: the thread came round, at monotonic seconds.
 
-    `forgetting`: with `stopping`, that what the broker retains is to be cleared.
+    `protocol` as in `mqtt.protocol`; `home_assistant`: its discovery prefix, None where it is not to be heard;
+    `forgetting`: with `stopping`, that what the broker retains is to be cleared; `readers`: besides commands.
     """
 
     topics: Topics
@@ -60,6 +77,9 @@ class Context:
     turned: Callable[[float], None]
     stopping: threading.Event
     forgetting: threading.Event
+    protocol: str = "5"
+    home_assistant: str | None = None
+    readers: tuple[Reader, ...] = ()
 
 
 class Connection:
@@ -68,12 +88,15 @@ class Connection:
     def __init__(self, link: Link, context: Context, first: bool) -> None:
         self._link = link
         self._context = context
-        self._doubles = Doubles(context.topics, first)
+        self._doubles = doubles(context.topics, context.protocol, first)
+        self._birth = Birth(context.home_assistant, random.random)
+        self._readers: tuple[Reader, ...] = (context.intake, self._doubles, self._birth, *context.readers)
+        self._filters = tuple(name for reader in self._readers for name in reader.filters)
+        self._standing = Standing()
         self._window = RECEIVE_MAXIMUM
+        self._largest: int | None = None
         self._handed: dict[int, Entry] = {}
         self._up = False
-        self._good = False
-        self._refusals: dict[str, str] = {}
         self._resubscribe_at: float | None = None
 
     def serve(self) -> Lost | None:
@@ -81,7 +104,7 @@ class Connection:
         context = self._context
         answer_by = context.clock().mono + ANSWER_S
         while not context.stopping.is_set():
-            lost = self._turn(TICK_S)
+            lost = self._turn(self._patience(context.clock().mono))
             if lost is not None:
                 return TAKEN_OVER if self._doubles.evicting else lost
             now = context.clock()
@@ -106,11 +129,11 @@ class Connection:
 
     def _handle(self, happening: Connected | Subscribed | Published | Received) -> None:
         match happening:
-            case Connected(window):
-                self._window = window
+            case Connected(window, largest):
+                self._window, self._largest = window, largest
                 self._subscribe()
-            case Subscribed(refusal):
-                self._subscribed(refusal)
+            case Subscribed():
+                self._subscribed(happening)
             case Published(mid, refusal):
                 self._published(mid, refusal)
             case Received():
@@ -118,59 +141,61 @@ class Connection:
             case _:
                 assert_never(happening)
 
+    def _patience(self, now: float) -> float:
+        """How long to wait for the network at most, in seconds."""
+        due = self._birth.due_at
+        return TICK_S if due is None else max(0.0, min(TICK_S, due - now))
+
     def _subscribe(self) -> None:
         self._resubscribe_at = None
-        self._link.subscribe(self._context.topics.commands, self._doubles.topic)
+        self._link.subscribe(*self._filters)
 
-    def _subscribed(self, refusal: str) -> None:
+    def _subscribed(self, subscribed: Subscribed) -> None:
         now = self._context.clock().mono
-        self._refused(self._context.topics.commands, refusal)
-        if refusal:
+        self._standing.refused(self._context.topics.commands, subscribed.refusal)
+        self._judge()
+        if subscribed.refusal:
             self._resubscribe_at = now + RESUBSCRIBE_S
         if not self._up:
             self._up = True
-            self._context.outbox.connected(self._context.topics.status(ONLINE), now)
+            if (signature := self._doubles.signature()) is not None:
+                self._context.outbox.put(signature, now)
+            self._announce(now)
+
+    def _announce(self, now: float) -> None:
+        """Everything that is kept, `online` last."""
+        self._context.outbox.connected(self._context.topics.status(ONLINE), now)
+        self._birth.announced(now)
 
     def _published(self, mid: int, refusal: str) -> None:
         entry = self._handed.pop(mid, None)
         if entry is None:
             return
         self._context.outbox.done(entry)
-        self._good = self._good or entry.message == self._context.topics.status(ONLINE)
-        self._refused(entry.message.topic, refusal)
-
-    def _refused(self, topic: str, refusal: str) -> None:
-        """`refusal`: the broker's reason, "" where there is none (any more)."""
-        if not refusal:
-            self._refusals.pop(topic, None)
-        elif topic not in self._refusals:
-            self._refusals[topic] = refusal
-            log.warning("the broker refuses %s: %s", topic, refusal, extra={"code": "mqtt.acl"})
+        if entry.message == self._context.topics.status(ONLINE):
+            self._standing.good = True
+        self._standing.refused(entry.message.topic, refusal)
         self._judge()
 
     def _judge(self) -> None:
-        """How we are, once `online` is said."""
-        if not self._good:
-            return
-        troubles = [f"the broker refuses {topic}: {refusal}" for topic, refusal in self._refusals.items()]
-        if self._doubles.trouble:
-            troubles.insert(0, self._doubles.trouble)
-        self._context.tell("degraded" if troubles else "ok", troubles[0] if troubles else "")
+        judged = self._standing.judge(self._doubles.trouble)
+        if judged is not None:
+            self._context.tell(*judged)
 
     def _received(self, received: Received) -> None:
         if self._context.stopping.is_set():
             return
-        at = self._context.clock()
-        if received.topic == self._doubles.topic:
-            if self._doubles.sighted(received, at.mono):
-                self._context.outbox.put(self._context.topics.status(ONLINE), at.mono)
-            self._judge()
+        reader = next((reader for reader in self._readers if reader.reads(received.topic)), None)
+        if reader is None:
             return
-        taken = self._context.intake.take(received, at)
-        if isinstance(taken, Message):
-            self._context.outbox.put(taken, at.mono)
-        elif taken is not None:
-            self._context.emit(taken)
+        at = self._context.clock()
+        for made in reader.take(received, at):
+            if isinstance(made, Message):
+                self._context.outbox.put(made, at.mono)
+            else:
+                self._context.emit(made)
+        if reader is self._doubles:
+            self._judge()
 
     def _send(self) -> None:
         now = self._context.clock().mono
@@ -178,14 +203,25 @@ class Connection:
             entry = self._context.outbox.take(now)
             if entry is None:
                 return
+            if self._too_large(entry.message):
+                self._context.outbox.done(entry)
+                self._standing.refused(entry.message.topic, f"over the {self._largest} bytes that it takes")
+                continue
             mid = self._link.publish(entry.message)
             if mid is None:
                 return
             self._handed[mid] = entry
 
+    def _too_large(self, message: Message) -> bool:
+        signed = sum(len(name) + len(value) + 8 for name, value in message.properties)
+        size = len(message.topic.encode()) + len(message.payload) + signed + ENVELOPE
+        return self._largest is not None and size > self._largest
+
     def _on_time(self, now: Instant) -> None:
         if self._resubscribe_at is not None and now.mono >= self._resubscribe_at:
             self._subscribe()
+        if self._birth.due(now.mono):
+            self._announce(now.mono)
         if self._doubles.forget(now.mono):
             self._judge()
         if (event := self._context.intake.report(now)) is not None:

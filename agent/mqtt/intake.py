@@ -4,6 +4,7 @@ Rules:
 - A retained command is never carried out: it would be repeated on every connection, at three in the morning too.
 - Ten commands a second, twenty at once; what is over is dropped. `stop` has tokens of its own, so that no flood of
   others keeps it out; stops beyond those ask for nothing that the last one did not.
+- What was asked under the same id a moment ago is not carried out again: see `agent.mqtt.repeats`.
 - Nonsense costs a token like everything else, since it is answered.
 """
 
@@ -16,7 +17,9 @@ from agent.events import Instant, Requested
 from agent.mqtt.commands import Accepted, Rejected, parse
 from agent.mqtt.happenings import Received
 from agent.mqtt.limits import Seldom, TokenBucket
+from agent.mqtt.repeats import Repeats
 from agent.mqtt.topics import Message, Topics
+from agent.requests import Request
 
 RATE_HZ = 10.0
 BURST = 20
@@ -31,10 +34,12 @@ log = logging.getLogger(__name__)
 class Intake:
     """Used by the session's thread alone."""
 
-    def __init__(self, topics: Topics) -> None:
+    def __init__(self, topics: Topics, repeats: Repeats) -> None:
+        self.filters = (topics.commands,)
         self.dropped = 0
         self.retained = 0
         self._topics = topics
+        self._repeats = repeats
         self._tokens = TokenBucket(RATE_HZ, BURST)
         self._stops = TokenBucket(STOP_RATE_HZ, STOP_BURST)
         self._reports = Seldom(REPORT_S)
@@ -42,25 +47,32 @@ class Intake:
         self._reported = 0
         self._warned: set[str] = set()
 
-    def take(self, received: Received, at: Instant) -> Requested | Message | None:
-        """The request to emit, the result to publish where it is nonsense, or None where there is nothing to do."""
-        name = self._topics.command(received.topic)
-        if name is None:
-            return None
+    def reads(self, topic: str) -> bool:
+        return self._topics.command(topic) is not None
+
+    def take(self, received: Received, at: Instant) -> tuple[Requested | Message, ...]:
+        """The request to emit, or the result to publish where it is nonsense or a repetition; or nothing to do."""
+        name = self._topics.command(received.topic) or ""
         if received.retain:
             self._ignore_retained(name)
-            return None
+            return ()
         tokens = self._stops if name == "stop" else self._tokens
         if not tokens.take(at.mono):
             self.dropped += 1
-            return None
+            return ()
         match parse(name, received.payload):
             case Accepted(request, sender):
-                return Requested(at, request, sender)
+                return self._accepted(request, sender, at)
             case Rejected(code, message, sender):
                 if self._complaints.may("rejected", at.mono):
                     log.info("command %.40r rejected: %s", name, message, extra={"code": f"mqtt.{code}"})
-                return self._topics.result(at.wall, sender, ok=False, code=code, message=message)
+                return (self._topics.result(at.wall, sender, ok=False, code=code, message=message),)
+
+    def _accepted(self, request: Request, sender: str | None, at: Instant) -> tuple[Requested | Message, ...]:
+        if self._repeats.new(sender, request, at.mono):
+            return (Requested(at, request, sender),)
+        known = self._repeats.result(sender or "")
+        return () if known is None else (known,)
 
     def report(self, at: Instant) -> ShowEvent | None:
         """How many commands were dropped since the last report, where there were any; at most every ten seconds."""
@@ -69,7 +81,7 @@ class Intake:
             return None
         self._reported = self.dropped
         log.warning("%d commands came too fast and were dropped", fresh, extra={"code": "mqtt.flood"})
-        return ShowEvent("error", data={"code": "mqtt.flood", "dropped": fresh})
+        return ShowEvent("error", data={"code": "mqtt.flood", "dropped": fresh, "total": self.dropped})
 
     def _ignore_retained(self, name: str) -> None:
         self.retained += 1

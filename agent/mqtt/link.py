@@ -19,15 +19,15 @@ import ssl
 from typing import Any, cast
 
 import paho.mqtt.client as paho
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
-from paho.mqtt.properties import Properties
-from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from agent.config import MqttSection
+from agent.mqtt import tls
 from agent.mqtt.happenings import (
     RECEIVE_MAXIMUM,
     Happening,
+    LinkFault,
     Lost,
     Published,
     Received,
@@ -38,18 +38,12 @@ from agent.mqtt.happenings import (
     refusal,
 )
 from agent.mqtt.topics import Message
+from agent.mqtt.wire import Client, dialect
 
-MAX_PACKET = 65_536
 PACKETS_AT_ONCE = 100
 CONNECT_TIMEOUT_S = 4.0
-
-
-class LinkFault(Exception):
-    """The connection could not be made."""
-
-    def __init__(self, lost: Lost) -> None:
-        super().__init__(lost.reason)
-        self.lost = lost
+# paho notices a dead broker after twice the keepalive, and we look once a second.
+MARGIN_S = 1
 
 
 class Bell:
@@ -89,29 +83,24 @@ class Link:
         self._bell = bell
         self._password: str | None = None
         self._happened: list[Happening] = []
-        self._client = paho.Client(
-            CallbackAPIVersion.VERSION2, client_id=client_id, protocol=paho.MQTTv5, reconnect_on_failure=False
-        )
+        self._dialect = dialect(config.protocol)
+        self._client = Client(client_id, self._dialect)
 
     def open(self, password: str | None) -> None:
-        """Connect the socket (blocks for some seconds at worst) and send CONNECT. Raises LinkFault."""
+        """Connect the socket (blocks for some seconds at worst) and send CONNECT. Raises LinkFault, CredentialError."""
         client, config = self._client, self._config
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.max_inflight_messages_set(RECEIVE_MAXIMUM)
-        will = _properties(PacketTypes.WILLMESSAGE, self._will)
+        will = self._dialect.properties(PacketTypes.WILLMESSAGE, self._will)
         client.will_set(self._will.topic, self._will.payload, qos=1, retain=True, properties=will)
         if config.username is not None:
             client.username_pw_set(config.username, password)
             self._password = password
         self._listen()
-        properties = _properties(PacketTypes.CONNECT)
-        properties.SessionExpiryInterval = 0
-        properties.MaximumPacketSize = MAX_PACKET
-        properties.ReceiveMaximum = RECEIVE_MAXIMUM
         if config.tls:
-            client.tls_set_context(_tls_context(config.ca_file))
+            client.tls_set_context(tls.context(config))
         try:
-            client.connect(config.host, config.port, config.keepalive_s, clean_start=True, properties=properties)
+            client.connect(config.host, config.port, max(1, config.keepalive_s - MARGIN_S), **self._dialect.connect())
         except (OSError, UnicodeError) as error:  # UnicodeError: a host name that no DNS label can hold
             raise LinkFault(failed(error, f"{config.host}:{config.port}")) from error
 
@@ -133,12 +122,12 @@ class Link:
         return happened
 
     def subscribe(self, *filters: str) -> None:
-        """SUBACK comes as `Subscribed`. The flag "retained" is kept as published, to tell live commands from old."""
-        self._client.subscribe([(name, SubscribeOptions(qos=1, retainAsPublished=True)) for name in filters])
+        """SUBACK comes as `Subscribed`."""
+        self._client.subscribe(self._dialect.filters(filters))
 
     def publish(self, message: Message) -> int | None:
         """Hand a message over; its number comes back in `Published`. None where there is no connection any more."""
-        properties = _properties(PacketTypes.PUBLISH, message)
+        properties = self._dialect.properties(PacketTypes.PUBLISH, message)
         info = self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
         return info.mid if info.rc == MQTTErrorCode.MQTT_ERR_SUCCESS else None
 
@@ -170,10 +159,10 @@ class Link:
         client, happened = self._client, self._happen
         client.on_connect = lambda _c, _u, _flags, reason, properties: happened(acknowledged(reason, properties))
         client.on_disconnect = lambda _c, _u, flags, reason, _p: happened(
-            disconnected(reason, flags.is_disconnect_packet_from_server)
+            client.trouble or disconnected(reason, flags.is_disconnect_packet_from_server)
         )
-        client.on_subscribe = lambda _c, _u, _mid, reasons, _p: happened(Subscribed(refusal(reasons[:1])))
-        client.on_publish = lambda _c, _u, mid, reason, _p: happened(Published(mid, refusal([reason])))
+        client.on_subscribe = lambda _c, _u, _mid, reasons, _p: happened(Subscribed(tuple(map(refusal, reasons))))
+        client.on_publish = lambda _c, _u, mid, reason, _p: happened(Published(mid, refusal(reason)))
         client.on_message = self._on_message
         client.on_socket_open = self._on_socket_open
 
@@ -202,32 +191,3 @@ class Link:
 def exposed(address: str) -> bool:
     """Whether packets to this IP address leave the house."""
     return ipaddress.ip_address(address.partition("%")[0]).is_global
-
-
-class _Socket(ssl.SSLSocket):
-    """paho forgets the socket where the handshake fails."""
-
-    def do_handshake(self, block: bool = False) -> None:
-        try:
-            super().do_handshake(block)
-        except OSError:
-            self.close()
-            raise
-
-
-def _tls_context(ca_file: str | None) -> ssl.SSLContext:
-    """Certificate and host name are always checked; a private authority is named, not waved through."""
-    try:
-        context = ssl.create_default_context(cafile=ca_file)
-    except OSError as error:  # ssl.SSLError, where the file holds no certificate, is one too
-        raise LinkFault(Lost("refused", "mqtt.tls", f"mqtt.ca_file {ca_file}: {error.strerror}")) from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.sslsocket_class = _Socket
-    return context
-
-
-def _properties(packet_type: int, message: Message | None = None) -> Properties:
-    properties = Properties(packet_type)  # type: ignore[no-untyped-call]
-    if message is not None and message.properties:
-        properties.UserProperty = list(message.properties)
-    return properties

@@ -1,6 +1,8 @@
 """What waits to be published: last values, and a short memory of what happened.
 
 Rules:
+- On a new connection what stands elsewhere (discovery) goes before what stands below our own root, so that it is known
+  before it is filled.
 - A retained topic has one value, the last one; it is kept for ever, since a broker may forget it, and is due again on
   every new connection. At most `MAX_TOPICS`.
 - A momentary message is news: at most `MAX_MOMENTS` wait, none for longer than `TTL_S`, since an event of an hour ago
@@ -102,7 +104,8 @@ class Outbox:
             for number in [number for number, entry in self._waiting.items() if entry.message.retain]:
                 del self._waiting[number]
             self._last.pop(online.topic, None)
-            for message in self._last.values():
+            root = online.topic.rpartition("/")[0] + "/"
+            for message in sorted(self._last.values(), key=lambda message: message.topic.startswith(root)):
                 self._append(message, now)
             self._online = self._next
             self._put(online, now)

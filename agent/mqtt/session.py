@@ -21,16 +21,17 @@ from typing import Any
 
 from agent import credentials
 from agent.clock import Clock
-from agent.commands import ShowHealth
+from agent.commands import Answer, ShowHealth
 from agent.config import Config
 from agent.events import Event, Health, Part, Status, Turn
 from agent.identity import device_name
 from agent.mqtt.connection import Connection, Context
-from agent.mqtt.happenings import Lost
+from agent.mqtt.happenings import LinkFault, Lost
 from agent.mqtt.intake import Intake
 from agent.mqtt.limits import Pauses, Retry, Seldom
-from agent.mqtt.link import Bell, Link, LinkFault
+from agent.mqtt.link import Bell, Link
 from agent.mqtt.outbox import Outbox
+from agent.mqtt.repeats import Repeats
 from agent.mqtt.topics import OFFLINE, Show, Topics
 
 WARN_EVERY_S = 60.0
@@ -61,7 +62,8 @@ class Session:
         self._on_fatal = on_fatal
         self._device = device
         self._outbox = Outbox()
-        self._intake = Intake(self.topics)
+        self._repeats = Repeats()
+        self._intake = Intake(self.topics, self._repeats)
         self._retry = Retry(pauses or Pauses(), random.random)
         self._seldom = Seldom(WARN_EVERY_S)
         self._bell = Bell()
@@ -82,6 +84,8 @@ class Session:
             self._turned,
             self._stopping,
             self._forgetting,
+            config.mqtt.protocol,
+            config.home_assistant.prefix if config.home_assistant.discovery else None,
         )
         self._parts: dict[Part, ShowHealth] = {}
         self._showing = threading.Lock()  # guards `_parts`, and that health leaves in the order in which it was made
@@ -121,6 +125,8 @@ class Session:
             message = self.topics.show(command, at.wall, self._parts)
             if isinstance(command, ShowHealth):
                 self._parts[command.part] = command
+            if isinstance(command, Answer) and message is not None:
+                self._repeats.answered(command.id, message)
             if message is not None:
                 self._outbox.put(message, at.mono)
         self._bell.ring()
@@ -131,8 +137,13 @@ class Session:
         self._bell.ring()
 
     def counts(self) -> dict[str, int]:
-        """What was not passed on: messages out, commands in, retained commands."""
-        return {"out": self._outbox.dropped, "in": self._intake.dropped, "retained": self._intake.retained}
+        """What was not passed on: messages out, commands in, retained commands, repeated ones."""
+        return {
+            "out": self._outbox.dropped,
+            "in": self._intake.dropped,
+            "retained": self._intake.retained,
+            "repeated": self._repeats.repeated,
+        }
 
     def _run(self) -> None:
         finished = False

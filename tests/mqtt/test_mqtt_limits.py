@@ -10,6 +10,7 @@ from agent.mqtt.happenings import Received
 from agent.mqtt.intake import BURST, Intake
 from agent.mqtt.limits import Pauses, Retry, Seldom, TokenBucket
 from agent.mqtt.link import exposed
+from agent.mqtt.repeats import Repeats
 from agent.mqtt.session import client_id
 from agent.mqtt.topics import Topics
 from agent.requests import ListenRequest, StopRequest
@@ -53,13 +54,13 @@ def test_a_thing_is_said_once_a_period_by_key() -> None:
 
 def test_a_flood_of_commands_leaves_room_for_stop() -> None:
     topics = Topics("voice-agent", "kitchen")
-    intake = Intake(topics)
+    intake = Intake(topics, Repeats())
     at = now()
     listen, stop = (Received(f"voice-agent/kitchen/cmd/{name}", b"", False) for name in ("listen", "stop"))
     taken = [intake.take(listen, at) for _ in range(500)]
-    assert taken[:BURST] == [Requested(at, ListenRequest())] * BURST
-    assert set(taken[BURST:]) == {None}
-    assert intake.take(stop, at) == Requested(at, StopRequest())
+    assert taken[:BURST] == [(Requested(at, ListenRequest()),)] * BURST
+    assert set(taken[BURST:]) == {()}
+    assert intake.take(stop, at) == (Requested(at, StopRequest()),)
     report = intake.report(at)
     assert report is not None
     assert report.data["dropped"] == 500 - BURST
