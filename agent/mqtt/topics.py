@@ -5,11 +5,15 @@ Below `<base>/<device>`:
     status        retained, will   `online` | `offline`, the bare word
     state         retained         `idle` | `listening` | `thinking` | `speaking`, the bare word
     health        retained         {at, <part>: {status, reason, since}, …} of all parts
-    setting/NAME  retained         {at, value}
+    hearing       retained         `online` | `offline`: whether microphone, wake word and recogniser are well
+    setting/NAME  retained         {at, value, changed}
+    stats         retained         {at, xruns, …, wakes_today, ttfa_ms}: figures, every ten seconds at most
+    models        retained         {at, installed, latest, outdated}: the models beside the catalogue
     transcript    momentary        {at, turn, text, final}; partials at QoS 0
     reply         momentary        {at, turn, text, heard}
     event/TYPE    momentary        {at, turn?, …}
     turn          momentary        {at, turn, …}: the receipt
+    instance      retained         MQTT 3.1.1 only: a random name of the process, the bare word
     result        momentary        {at, id, ok, error?: {code, message}, data}
     cmd/#         never by us
 
@@ -36,6 +40,8 @@ Show = ShowState | ShowTranscript | ShowReply | ShowEvent | ShowHealth | ShowSet
 ONLINE = "online"
 OFFLINE = "offline"
 STATUS = "status"
+HEARING = "hearing"
+EARS: tuple[Part, ...] = ("mic", "wake", "asr")
 WORDS = ("transcript", "reply", "heard")  # what was said, in receipts and results
 
 
@@ -95,13 +101,24 @@ class Topics:
             case ShowHealth():
                 return self._health(at, {**parts, command.part: command})
             case ShowSetting(name, value):
-                return Message(
-                    f"{self.root}/setting/{level(name)}", _json({"at": _rfc3339(at), "value": value}), retain=True
-                )
+                return self._kept(f"setting/{level(name)}", at, {"value": value, "changed": command.changed})
             case Answer():
                 return self.result(at, command.id, command.ok, command.code, command.message, command.data)
             case _:
                 assert_never(command)
+
+    def hearing(self, parts: Mapping[Part, ShowHealth]) -> Message:
+        """Whether the agent hears: a part that nobody has told of is not well."""
+        well = all(part in parts and parts[part].status in ("ok", "degraded") for part in EARS)
+        return Message(f"{self.root}/{HEARING}", (ONLINE if well else OFFLINE).encode(), retain=True)
+
+    def stats(self, figures: Mapping[str, int | None], at: datetime) -> Message:
+        """Figures that change all the time; whoever calls this sees to it that it is seldom."""
+        return self._kept("stats", at, figures)
+
+    def models(self, stand: Mapping[str, Any], at: datetime) -> Message:
+        """The installed models beside those of the catalogue."""
+        return self._kept("models", at, stand)
 
     def receipt(self, turn: Turn, data: Mapping[str, Any], at: datetime) -> Message:
         """The receipt of a turn, without the words where privacy forbids them."""
@@ -124,11 +141,15 @@ class Topics:
         body = {**fields, "at": _rfc3339(at)} | ({} if turn is None else {"turn": turn})
         return Message(f"{self.root}/{name}", _json(body), qos=qos)
 
+    def _kept(self, name: str, at: datetime, fields: Mapping[str, Any]) -> Message:
+        return Message(f"{self.root}/{name}", _json({"at": _rfc3339(at), **fields}), retain=True)
+
     def _health(self, at: datetime, parts: Mapping[Part, ShowHealth]) -> Message:
-        body: dict[str, Any] = {"at": _rfc3339(at)}
-        for part, shown in parts.items():
-            body[part] = {"status": shown.status, "reason": shown.reason, "since": _rfc3339(shown.since)}
-        return Message(f"{self.root}/health", _json(body), retain=True)
+        told: dict[str, Any] = {
+            part: {"status": shown.status, "reason": shown.reason, "since": _rfc3339(shown.since)}
+            for part, shown in parts.items()
+        }
+        return self._kept("health", at, told)
 
 
 def level(name: str) -> str:

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from agent.commands import Answer, ShowEvent, ShowHealth, ShowReply, ShowSetting, ShowState, ShowTranscript
+from agent.events import Part, Status
 from agent.identity import slug
-from agent.mqtt.topics import Message, Show, Topics, level
+from agent.mqtt.topics import EARS, Message, Show, Topics, level
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 890_123, timezone(timedelta(hours=2)))
 STAMP = "2026-03-04T05:06:07.890+02:00"
@@ -95,8 +96,32 @@ def test_a_setting_is_retained() -> None:
     assert (message.topic, message.retain, body(message)) == (
         "voice-agent/kitchen/setting/volume",
         True,
-        {"at": STAMP, "value": 70},
+        {"at": STAMP, "value": 70, "changed": True},
     )
+    assert body(shown(ShowSetting("volume", 70, changed=False)))["changed"] is False
+
+
+def test_the_agent_hears_with_all_its_ears_or_not_at_all() -> None:
+    since = datetime(2026, 3, 4, tzinfo=UTC)
+    parts: dict[Part, ShowHealth] = {}
+    assert TOPICS.hearing(parts) == Message("voice-agent/kitchen/hearing", b"offline", 1, True)
+    for part in EARS:
+        parts[part] = ShowHealth(part, "ok", "", since)
+    assert TOPICS.hearing(parts).payload == b"online"
+    changes: list[tuple[Part, Status, bytes]] = [("mic", "degraded", b"online"), ("asr", "loading", b"offline")]
+    for part, status, payload in changes:
+        assert TOPICS.hearing({**parts, part: ShowHealth(part, status, "", since)}).payload == payload
+    assert TOPICS.hearing({**parts, "llm": ShowHealth("llm", "failed", "", since)}).payload == b"online"
+
+
+def test_figures_and_models_are_retained() -> None:
+    stats, models = TOPICS.stats({"xruns": 2, "ttfa_ms": None}, AT), TOPICS.models({"installed": "current"}, AT)
+    assert (stats.topic, stats.retain, body(stats)) == (
+        "voice-agent/kitchen/stats",
+        True,
+        {"at": STAMP, "xruns": 2, "ttfa_ms": None},
+    )
+    assert (models.topic, models.retain, body(models)["installed"]) == ("voice-agent/kitchen/models", True, "current")
 
 
 def test_words_stay_at_home_where_privacy_says_so() -> None:
