@@ -1,8 +1,8 @@
 """Where a language model may live.
 
 Rules:
-- A base URL has scheme http or https, a host, and no user, query or fragment. Without a path it gets "/v1", which
-  Ollama, llama.cpp, vLLM and OpenAI all serve; with a path it is taken as written.
+- A base URL has scheme http or https, a host, and no user, query or fragment. Without a path that of a model's server
+  gets "/v1", which Ollama, llama.cpp, vLLM and OpenAI all serve; with a path it is taken as written.
 - What counts is the address a name resolves to, at the moment of connecting: link-local addresses (where clouds keep
   their metadata), other metadata addresses, multicast and unspecified addresses are refused in every disguise.
 - A key travels over plain http only to loopback or private addresses.
@@ -18,6 +18,7 @@ from urllib.parse import SplitResult, urlsplit
 IpAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 COMPLETIONS = "/chat/completions"
+WEBSOCKET = "/api/websocket"
 METADATA = frozenset(
     ipaddress.ip_address(text) for text in ("100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254")
 )
@@ -30,7 +31,7 @@ class BadAddress(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """`path` begins with a slash and ends without one; `host` has no brackets."""
+    """`path` begins with a slash and ends without one, or is empty; `host` has no brackets."""
 
     scheme: str
     host: str
@@ -44,6 +45,16 @@ class Address:
 
 def parse(base_url: str) -> Address:
     """The address of an OpenAI-compatible endpoint. Raises BadAddress."""
+    return _parse(base_url, COMPLETIONS, "/v1")
+
+
+def parse_home(base_url: str) -> Address:
+    """The address of a Home Assistant. Raises BadAddress."""
+    return _parse(base_url, WEBSOCKET, "")
+
+
+def _parse(base_url: str, ending: str, default: str) -> Address:
+    """`ending` is what people write too much of, `default` the path where they write none."""
     if not base_url.isprintable() or " " in base_url:
         raise BadAddress("base_url has spaces or control characters")
     try:
@@ -59,10 +70,10 @@ def parse(base_url: str) -> Address:
         raise BadAddress("base_url must not have a query or fragment")
     if port == 0:
         raise BadAddress("base_url has port 0")
-    path = parts.path.rstrip("/").removesuffix(COMPLETIONS)
+    path = parts.path.rstrip("/").removesuffix(ending)
     if not path.isascii():
         raise BadAddress("base_url has a path that is not ASCII")
-    return Address(parts.scheme, _host(parts), port or (443 if parts.scheme == "https" else 80), path or "/v1")
+    return Address(parts.scheme, _host(parts), port or (443 if parts.scheme == "https" else 80), path or default)
 
 
 def _host(parts: SplitResult) -> str:

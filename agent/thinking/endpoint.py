@@ -3,7 +3,6 @@
 - Before the first text a lost connection, a status 5xx or 429 is tried once more, if there is time left.
 - A parameter that the server does not know is left out from then on: newer OpenAI models want `max_completion_tokens`
   instead of `max_tokens`, and no temperature.
-- A model is cold, and gets more time, until its first answer and after COLD_S without one.
 """
 
 from __future__ import annotations
@@ -11,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import ssl
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -26,13 +24,12 @@ from agent.thinking.failure import Failure
 from agent.thinking.guard import Refused
 from agent.thinking.location import Location, Locator
 from agent.thinking.memory import Message, messages
-from agent.thinking.refusals import explanation, jitter, refusal, unwanted_parameter
-from agent.thinking.request import Request, beginning, headers_of
+from agent.thinking.refusals import explanation, jitter, refusal, unconnected, unwanted_parameter
+from agent.thinking.request import Request, Warmth, beginning, headers_of
 from agent.thinking.wire import open_pool
 
 log = logging.getLogger(__name__)
 
-COLD_S = 300.0  # Ollama unloads a model after five idle minutes
 MAX_ERROR = 8192
 MAX_LIST = 262_144
 
@@ -46,25 +43,23 @@ class Endpoint:
         self.locator = locator
         self._clock = clock
         self._pool: httpcore.AsyncConnectionPool | None = None
-        self._warm_at: float | None = None
+        self._warmth = Warmth()
         self._unwanted: set[str] = set()
 
     async def ask(self, question: Question, on_text: OnText) -> None:
         """One reply, piece by piece. Returns at its end; raises Failure; can be cancelled at any time."""
         prompt = question.prompt if self.profile.system_prompt is None else self.profile.system_prompt
         told = messages(prompt, question.history, question.text, self.profile.history_turns)
-        now = asyncio.get_running_loop().time
-        cold = self._warm_at is None or now() - self._warm_at > COLD_S
-        request = Request(self.profile, cold, on_text)
+        request = Request(self.profile, self._warmth.cold, on_text)
         try:
             await self._try(request, told)
         except Failure as failure:
             if failure.code == "timeout":
-                self._warm_at = now()  # it had its time to load
+                self._warmth.warmed()  # it had its time to load
             if failure.code == "cut_off" and not request.begun:
                 raise Failure("unreachable", failure.detail) from failure
             raise
-        self._warm_at = now()
+        self._warmth.warmed()
 
     async def _try(self, request: Request, told: list[Message]) -> None:
         retried = False
@@ -159,28 +154,13 @@ def _mapped() -> Iterator[None]:
         yield
     except Refused as error:
         raise Failure("unreachable", str(error)) from error
-    except (httpcore.ConnectError, httpcore.ConnectTimeout) as error:
-        raise _unconnected(error) from error
+    except httpcore.ConnectTimeout as error:
+        raise Failure("unreachable", "no connection in time") from error
+    except httpcore.ConnectError as error:
+        raise unconnected(error) from error
     except httpcore.ProtocolError as error:
         raise Failure("cut_off", "the server broke off or does not speak HTTP", jitter()) from error
     except httpcore.NetworkError as error:
         raise Failure("cut_off", "the connection was lost", jitter()) from error
     except TimeoutError as error:
         raise Failure("timeout", "no answer in time") from error
-
-
-def _unconnected(error: BaseException) -> Failure:
-    for cause in _causes(error):
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return Failure("unreachable", f"TLS certificate refused: {cause.verify_message}")
-        if isinstance(cause, ssl.SSLError):
-            return Failure("unreachable", f"TLS failed: {cause.reason}")
-    if isinstance(error, httpcore.ConnectTimeout):
-        return Failure("unreachable", "no connection in time")
-    return Failure("unreachable", "connection refused or no such host", jitter())
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    while error is not None:
-        yield error
-        error = error.__cause__ or error.__context__

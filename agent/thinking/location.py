@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -39,9 +40,10 @@ class Remote:
 
     remote = True
 
-    def __init__(self, profile: LlmProfile) -> None:
+    def __init__(self, profile: LlmProfile, parse: Callable[[str], Address] = parse) -> None:
         self._base_url = profile.base_url or ""
         self._credential = profile.api_key
+        self._parse = parse
 
     def check(self) -> None:
         self._find()
@@ -51,7 +53,7 @@ class Remote:
 
     def _find(self) -> Location:
         try:
-            return Location(parse(self._base_url), self._key())
+            return Location(self._parse(self._base_url), self._key())
         except BadAddress as error:
             raise Failure("unreachable", str(error)) from error
 

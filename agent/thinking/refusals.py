@@ -1,11 +1,12 @@
-"""HTTP answers other than a stream: what they mean for the turn, and whether to try again."""
+"""Connections that fail and HTTP answers other than a stream: what they mean for the turn, and whether to try again."""
 
 from __future__ import annotations
 
 import json
 import random
 import re
-from collections.abc import Mapping
+import ssl
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -20,6 +21,16 @@ OPTIONAL = ("max_tokens", "temperature", "top_p")
 def jitter() -> float:
     """Seconds before the one retry, so that not all devices of a house come back at once."""
     return random.uniform(*JITTER_S)
+
+
+def unconnected(error: BaseException) -> Failure:
+    """The Failure that an error while connecting stands for. Its text is not passed on: it may quote a header."""
+    for cause in _causes(error):
+        if isinstance(cause, ssl.SSLCertVerificationError):
+            return Failure("unreachable", f"TLS certificate refused: {cause.verify_message}")
+        if isinstance(cause, ssl.SSLError):
+            return Failure("unreachable", f"TLS failed: {cause.reason}")
+    return Failure("unreachable", "connection refused or no such host", jitter())
 
 
 def refusal(status: int, headers: Mapping[str, str], what: str, now: datetime) -> Failure:
@@ -76,6 +87,12 @@ def _again_in(headers: Mapping[str, str], now: datetime) -> float | None:
     if asked is None:
         return jitter()
     return asked + jitter() / 10 if asked <= MAX_RETRY_AFTER_S else None
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 def _json(body: bytes) -> object:

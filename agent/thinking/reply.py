@@ -66,10 +66,10 @@ def _choice(choice: dict[str, Any]) -> Delta:
     if content is not None and not isinstance(content, str):
         raise BadEvent("content is not a text")
     thought = any(delta.get(key) for key in THOUGHTS)
-    return Delta(_sound(content or ""), thought, finish if isinstance(finish, str) else "")
+    return Delta(sound(content or ""), thought, finish if isinstance(finish, str) else "")
 
 
-def _sound(text: str) -> str:
+def sound(text: str) -> str:
     """JSON may smuggle in half a surrogate pair, which no encoder downstream would take."""
     return text.encode("utf-8", "replace").decode()
 
@@ -77,7 +77,7 @@ def _sound(text: str) -> str:
 def error_text(value: object) -> str:
     """What an error object says: {"error": {"message": …}}, {"error": "…"}, {"message": …}, {"detail": "…"}; or ""."""
     if isinstance(value, str):
-        return one_line(_sound(value), MAX_ERROR)
+        return one_line(sound(value), MAX_ERROR)
     if isinstance(value, dict):
         found = (error_text(value.get(key)) for key in ("error", "message", "detail", "code", "type"))
         return next((text for text in found if text), "")
@@ -91,6 +91,8 @@ class ReplyReader:
     `finish`: the finish_reason, once seen; `progress`: the last `feed` held text or reasoning; `failure`: the stream
     holds an error, is no such stream, or is too long, and nothing comes any more.
     """
+
+    working = False
 
     def __init__(self, hide: Callable[[str], str] = str) -> None:
         """`hide` takes secrets out of what the server says about an error."""

@@ -3,7 +3,8 @@
 Deadlines are absolute and our own, since a time-out per read never ends a trickle: the first text within
 `first_token_timeout_s` of the request (the cold value where the server may have to load the model first); then text at
 least every `token_timeout_s`, comments and empty deltas do not count; all within `total_timeout_s`, to which loading
-time is added. Reasoning counts as progress, since the server is at work.
+time is added. Reasoning counts as progress, since the server is at work; where it works with tools, it may take as long
+as for a first text.
 """
 
 from __future__ import annotations
@@ -11,8 +12,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-
-import httpcore
+from typing import TYPE_CHECKING, Protocol
 
 from agent.config import LlmProfile
 from agent.thinking.answerer import OnText
@@ -20,9 +20,43 @@ from agent.thinking.failure import Failure
 from agent.thinking.refusals import jitter
 from agent.thinking.reply import ReplyReader
 
+if TYPE_CHECKING:
+    import httpcore
+
+COLD_S = 300.0  # Ollama unloads a model after five idle minutes
 FINISH_S = 1.0  # how long to wait for "[DONE]" behind a finish_reason
 DRAIN_S = 0.1  # how long to wait for the end of the body behind "[DONE]", so that the connection can be used again
 DRAIN_BYTES = 8192
+
+
+class Reading(Protocol):
+    """How far a reply has been read: what `agent.thinking.reply.ReplyReader` says of itself.
+
+    `working`: tools are at work.
+    """
+
+    @property
+    def begun(self) -> bool: ...
+
+    done: bool
+    finish: str
+    progress: bool
+    working: bool
+    failure: Failure | None
+
+
+class Warmth:
+    """A model is cold, and gets more time, until its first answer and after COLD_S without one."""
+
+    def __init__(self) -> None:
+        self._warm_at: float | None = None
+
+    @property
+    def cold(self) -> bool:
+        return self._warm_at is None or asyncio.get_running_loop().time() - self._warm_at > COLD_S
+
+    def warmed(self) -> None:
+        self._warm_at = asyncio.get_running_loop().time()
 
 
 class Request:
@@ -64,11 +98,11 @@ class Request:
         reader = ReplyReader(hide)
         stream = response.aiter_stream()
         async for data in stream:
-            self._hand_out(reader, reader.feed(data))
+            self.hand_out(reader, reader.feed(data))
             if reader.done:
                 await _drain(stream)
                 break
-        self._hand_out(reader, reader.flush())
+        self.hand_out(reader, reader.flush())
         framed = "content-length" in headers or "transfer-encoding" in headers
         if not (reader.done or reader.finish or framed):
             raise Failure("cut_off", "the server closed the connection", jitter())
@@ -76,11 +110,14 @@ class Request:
             reason = f" ({reader.finish})" if reader.finish else ""
             raise Failure("bad_reply", f"an empty reply{reason}")
 
-    def _hand_out(self, reader: ReplyReader, texts: list[str]) -> None:
+    def hand_out(self, reader: Reading, texts: list[str]) -> None:
+        """Pass on what has been read, and put the deadline off by it. Raises Failure where the reader found one."""
         self.begun = reader.begun
         self._finished = reader.done or bool(reader.finish)
         if self._limit and (reader.progress or reader.finish):
             wait_s = FINISH_S if reader.finish else self._profile.token_timeout_s
+            if reader.working:
+                wait_s = max(wait_s, self._profile.first_token_timeout_s)
             until = self._now() + wait_s
             if not self.begun and not reader.finish:
                 until = max(until, self._first_at)
