@@ -6,18 +6,16 @@ import base64
 import hashlib
 import json
 import logging
-import socket
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from mqtt_rig import FAST, PATIENCE_S, ROOT, Broker, Observer, Rig, configure, free_port, make_rig, wait_until
 
-from agent.commands import ShowState
 from agent.events import Event
 from agent.mqtt import connection, session
 from agent.requests import ListenRequest
@@ -89,66 +87,6 @@ def test_a_missing_password_is_no_reason_to_end(guarded: Broker, rigs: Rigs, cre
     rig.health("failed", "credential")
     credential.write_text(PASSWORD)
     rig.health("ok")
-
-
-# ---------------------------------------------------------------- TLS
-
-
-@pytest.fixture(scope="module")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with an authority (ca.pem) and what it signed: a key and a certificate for localhost, not 127.0.0.1."""
-    folder = tmp_path_factory.mktemp("authority")
-
-    def openssl(*arguments: str) -> None:
-        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
-
-    curve = ("-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes")
-    openssl("req", "-x509", *curve, "-keyout", "ca.key", "-out", "ca.pem", "-days", "2", "-subj", "/CN=our own")
-    openssl("req", "-x509", *curve, "-keyout", "x.key", "-out", "stranger.pem", "-days", "2", "-subj", "/CN=stranger")
-    openssl("req", *curve, "-keyout", "broker.key", "-out", "broker.csr", "-subj", "/CN=localhost")
-    (folder / "names").write_text("subjectAltName=DNS:localhost\n")
-    signed = ("-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial", "-extfile", "names", "-days", "2")
-    openssl("x509", "-req", "-in", "broker.csr", "-out", "broker.pem", *signed)
-    return folder
-
-
-@pytest.fixture
-def private(broker: Broker, authority: Path) -> Broker:
-    broker.stop()
-    broker.extra = f"allow_anonymous true\ncertfile {authority}/broker.pem\nkeyfile {authority}/broker.key"
-    broker.start()
-    return broker
-
-
-def test_tls_with_our_own_authority(private: Broker, rigs: Rigs, authority: Path) -> None:
-    rig = rigs(configure(private.port, mqtt={"host": "localhost", "tls": True, "ca_file": str(authority / "ca.pem")}))
-    rig.show_all()
-    rig.health("ok")
-    rig.session.show(ShowState("listening", 1))
-    rig.session.stop()
-    assert not rig.session.alive()
-
-
-@pytest.mark.parametrize(
-    ("host", "ca_file", "reason"),
-    [
-        ("127.0.0.1", "ca.pem", "IP address mismatch"),
-        ("localhost", "stranger.pem", "certificate"),
-        ("localhost", None, "certificate"),
-        ("localhost", "nowhere.pem", "nowhere.pem"),
-        ("localhost", "ca.key", "ca.key"),
-    ],
-)
-def test_whom_we_cannot_check_we_do_not_trust(
-    private: Broker, rigs: Rigs, authority: Path, host: str, ca_file: str | None, reason: str
-) -> None:
-    named = str(authority / ca_file) if ca_file else None
-    rig = rigs(configure(private.port, mqtt={"host": host, "tls": True, "ca_file": named}))
-    rig.health("failed", reason)
-
-
-def test_tls_against_a_broker_without_it(broker: Broker, rigs: Rigs) -> None:
-    rigs(configure(broker.port, mqtt={"tls": True})).health("failed")
 
 
 # ---------------------------------------------------------------- doubles
@@ -253,95 +191,6 @@ def test_a_refused_topic_is_degraded_and_the_rest_works(
     rig.health("degraded", f"refuses {ROOT}/health")
     observer = observers(broker.port)
     observer.wait("state")
-
-
-# ---------------------------------------------------------------- nonsense
-
-CONNACK = b"\x20\x03\x00\x00\x00"
-
-
-class Babbler:
-    """A server that takes every connection, says `words` and listens on."""
-
-    def __init__(self, words: bytes) -> None:
-        self.visits = threading.Semaphore(0)
-        self._words = words
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.port = int(self._server.getsockname()[1])
-        self._open: list[socket.socket] = []
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    def close(self) -> None:
-        self._server.shutdown(socket.SHUT_RDWR)
-        self._server.close()
-        self._thread.join()
-        for visitor in self._open:
-            visitor.close()
-
-    def _serve(self) -> None:
-        while True:
-            try:
-                visitor, _ = self._server.accept()
-            except OSError:
-                return
-            self._open.append(visitor)
-            visitor.recv(4096)
-            try:
-                visitor.sendall(self._words)
-            except OSError:
-                continue
-            self.visits.release()
-
-
-@pytest.fixture
-def babbler() -> Iterator[Callable[[bytes], Babbler]]:
-    made: list[Babbler] = []
-
-    def make(words: bytes) -> Babbler:
-        made.append(Babbler(words))
-        return made[-1]
-
-    yield make
-    for server in made:
-        server.close()
-
-
-@pytest.mark.parametrize(
-    "words",
-    [
-        b"HTTP/1.1 400 Bad Request\r\n\r\n",
-        b"\x20\x02\x00\x01",
-        b"\x20\x03\x00\x63\x00",
-        CONNACK + b"\xf0\x00",
-        CONNACK + b"\x90\x01\x00",
-        CONNACK + b"\x30\x04\x00\xff\x00\x00",
-        CONNACK + b"\x40\x02\x00\x07" + b"\xff" * 64,
-        CONNACK + bytes(range(256)),
-        b"\x20\xff\xff\xff\xff\x7f",
-    ],
-)
-def test_a_broker_that_talks_nonsense_is_left_and_tried_again(
-    rigs: Rigs, babbler: Callable[[bytes], Babbler], words: bytes, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "ANSWER_S", 0.5)
-    server = babbler(words)
-    rig = rigs(configure(server.port))
-    rig.health("failed")
-    assert server.visits.acquire(timeout=PATIENCE_S)
-    assert server.visits.acquire(timeout=PATIENCE_S)
-    assert rig.session.alive()
-
-
-def test_a_broker_that_says_nothing_is_left_and_tried_again(
-    rigs: Rigs, babbler: Callable[[bytes], Babbler], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "ANSWER_S", 0.1)
-    monkeypatch.setattr(connection, "TICK_S", 0.05)
-    server = babbler(b"")
-    rigs(configure(server.port)).health("failed", "does not answer")
-    assert server.visits.acquire(timeout=PATIENCE_S)
-    assert server.visits.acquire(timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize("host", ["does-not-exist.invalid", "x" * 70 + ".example", "a..b"])
