@@ -123,6 +123,11 @@ def installed(name: str, kind: Kind | None = None) -> Path | None:
     return None if entries else _own(name, kind)
 
 
+def sources(model: Model) -> list[str]:
+    """What the files of a model are known by in the catalogue: SHA-256, else MD5, else the package with its version."""
+    return [known for file in model.files if (known := file.sha256 or file.md5 or file.package)]
+
+
 def home(model: Model) -> Path:
     """The folder the model lies in, or would lie in."""
     if not model.bundled:

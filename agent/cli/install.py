@@ -173,7 +173,13 @@ def _write_manifest(staging: Path, model: Model) -> None:
     digests = {str(path.relative_to(staging)): models.digest_of(path, "sha256") for path in files}
     for path in files:
         _sync(path)
-    document = {"name": model.name, "kind": model.kind, "licence": model.licence, "files": digests}
+    document = {
+        "name": model.name,
+        "kind": model.kind,
+        "licence": model.licence,
+        "sources": models.sources(model),
+        "files": digests,
+    }
     manifest = staging / models.MANIFEST
     manifest.write_text(json.dumps(document, indent=1), encoding="utf-8")
     _sync(manifest)

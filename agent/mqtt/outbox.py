@@ -4,7 +4,7 @@ Rules:
 - On a new connection what stands elsewhere (discovery) goes before what stands below our own root, so that it is known
   before it is filled.
 - A retained topic has one value, the last one; it is kept for ever, since a broker may forget it, and is due again on
-  every new connection. At most `MAX_TOPICS`.
+  every new connection. At most `MAX_TOPICS`. An empty one deletes what the broker keeps: it has to arrive, once.
 - A momentary message is news: at most `MAX_MOMENTS` wait, none for longer than `TTL_S`, since an event of an hour ago
   would set off automations now. Partials (QoS 0) are replaced by the next one and get stale in `PARTIAL_TTL_S`.
 - Messages leave in the order in which they came, so that each topic keeps its order; only in front of an `online` that
@@ -68,6 +68,11 @@ class Outbox:
         with self._lock:
             return list(self._last.values())
 
+    def last(self, topic: str) -> Message | None:
+        """What the broker keeps, or is to keep, on this topic."""
+        with self._lock:
+            return self._last.get(topic)
+
     def put(self, message: Message, now: float) -> bool:
         """False where there is no room for it."""
         with self._lock:
@@ -94,14 +99,14 @@ class Outbox:
     def lost(self) -> None:
         """The connection is gone. Retained values come again with the next one; momentary messages wait once more."""
         with self._lock:
-            back = {number: entry for number, entry in self._in_flight.items() if not entry.message.retain}
+            back = {number: entry for number, entry in self._in_flight.items() if not _kept(entry.message)}
             self._waiting = dict(sorted({**back, **self._waiting}.items()))
             self._in_flight.clear()
 
     def connected(self, online: Message, now: float) -> None:
         """A new connection: after what waits, every retained value, and `online` last of all."""
         with self._lock:
-            for number in [number for number, entry in self._waiting.items() if entry.message.retain]:
+            for number in [number for number, entry in self._waiting.items() if _kept(entry.message)]:
                 del self._waiting[number]
             self._last.pop(online.topic, None)
             root = online.topic.rpartition("/")[0] + "/"
@@ -111,12 +116,14 @@ class Outbox:
             self._put(online, now)
 
     def _put(self, message: Message, now: float) -> bool:
-        known = message.topic in self._last
-        if len(message.payload) > MAX_PAYLOAD or (message.retain and not known and len(self._last) >= MAX_TOPICS):
+        full = message.topic not in self._last and len(self._last) >= MAX_TOPICS
+        if len(message.payload) > MAX_PAYLOAD or (_kept(message) and full):
             self.dropped += 1
             return False
-        if message.retain:
+        if _kept(message):
             self._last[message.topic] = message
+        elif message.retain:
+            self._last.pop(message.topic, None)
         if message.retain or not message.qos:
             superseded = self._forget(message.topic, message.qos)
             if message.retain and superseded < self._online:
@@ -151,3 +158,8 @@ class Outbox:
         for entry in gone:
             del self._waiting[entry.number]
         self.dropped += len(gone)
+
+
+def _kept(message: Message) -> bool:
+    """Whether a broker keeps it."""
+    return message.retain and bool(message.payload)

@@ -25,14 +25,17 @@ from agent.commands import Answer, ShowHealth
 from agent.config import Config
 from agent.events import Event, Health, Part, Status, Turn
 from agent.identity import device_name
+from agent.mqtt import discovery
 from agent.mqtt.connection import Connection, Context
+from agent.mqtt.entities.entity import Facts
 from agent.mqtt.happenings import LinkFault, Lost
 from agent.mqtt.intake import Intake
 from agent.mqtt.limits import Pauses, Retry, Seldom
 from agent.mqtt.link import Bell, Link
 from agent.mqtt.outbox import Outbox
 from agent.mqtt.repeats import Repeats
-from agent.mqtt.topics import OFFLINE, Show, Topics
+from agent.mqtt.topics import OFFLINE, Message, Show, Topics
+from agent.mqtt.withdrawal import Withdrawal
 
 WARN_EVERY_S = 60.0
 SETTLED_S = 1.0  # a connection that lasted shorter counts as one more failure
@@ -43,7 +46,8 @@ log = logging.getLogger(__name__)
 class Session:
     """`emit` gets Health("mqtt") and Requested; `on_fatal` a reason, where the thread ended unexpectedly.
 
-    `show`, `receipt`, `progress`, `alive` and `counts` are for any thread.
+    `announce`, `show`, `receipt`, `stats`, `models`, `progress`, `alive` and `counts` are for any thread. What is
+    announced first goes out first on every connection.
     """
 
     def __init__(
@@ -70,6 +74,7 @@ class Session:
         self._thread: threading.Thread | None = None
         self._stopping = threading.Event()
         self._forgetting = threading.Event()
+        self._prefix = config.home_assistant.prefix if config.home_assistant.discovery else None
         self._progress = 0.0
         self._been_up = False
         self._up_since: float | None = None
@@ -85,7 +90,8 @@ class Session:
             self._stopping,
             self._forgetting,
             config.mqtt.protocol,
-            config.home_assistant.prefix if config.home_assistant.discovery else None,
+            self._prefix,
+            withdrawal(config, device),
         )
         self._parts: dict[Part, ShowHealth] = {}
         self._showing = threading.Lock()  # guards `_parts`, and that health leaves in the order in which it was made
@@ -119,12 +125,18 @@ class Session:
         """When the thread last came round, monotonic seconds. Finding and reaching a broker may take it 20 s."""
         return self._progress
 
+    def announce(self, facts: Facts) -> None:
+        """Tell Home Assistant what the device is, where that is wanted."""
+        if self._prefix is not None:
+            self._keep(discovery.message(self.topics, self._prefix, facts))
+
     def show(self, command: Show) -> None:
         with self._showing:
             at = self._clock()
             message = self.topics.show(command, at.wall, self._parts)
             if isinstance(command, ShowHealth):
                 self._parts[command.part] = command
+                self._keep(self.topics.hearing(self._parts))
             if isinstance(command, Answer) and message is not None:
                 self._repeats.answered(command.id, message)
             if message is not None:
@@ -135,6 +147,19 @@ class Session:
         at = self._clock()
         self._outbox.put(self.topics.receipt(turn, data, at.wall), at.mono)
         self._bell.ring()
+
+    def stats(self, figures: Mapping[str, int | None]) -> None:
+        """Seldom, please: it is for people who look."""
+        self._keep(self.topics.stats(figures, self._clock().wall))
+
+    def models(self, stand: Mapping[str, Any]) -> None:
+        self._keep(self.topics.models(stand, self._clock().wall))
+
+    def _keep(self, message: Message) -> None:
+        """Something retained, where it is news."""
+        if self._outbox.last(message.topic) != message:
+            self._outbox.put(message, self._clock().mono)
+            self._bell.ring()
 
     def counts(self) -> dict[str, int]:
         """What was not passed on: messages out, commands in, retained commands, repeated ones."""
@@ -210,6 +235,12 @@ class Session:
             if now >= until:
                 return
             self._bell.wait(min(1.0, until - now))
+
+
+def withdrawal(config: Config, device: str) -> tuple[Withdrawal, ...]:
+    """Where discovery is off, what a run before this one announced is taken back."""
+    home = config.home_assistant
+    return () if home.discovery else (Withdrawal(discovery.topic(home.prefix, device)),)
 
 
 def client_id(device: str, machine: str) -> str:

@@ -17,7 +17,7 @@ from agent.commands import ShowEvent, ShowHealth, ShowReply, ShowSetting, ShowSt
 from agent.events import Part, Phase
 from agent.mqtt.commands import Accepted, parse
 from agent.mqtt.discovery import message, payload
-from agent.mqtt.entities.entity import Facts, Options
+from agent.mqtt.entities.entity import Facts
 from agent.mqtt.outbox import MAX_PAYLOAD
 from agent.mqtt.topics import Message, Show, Topics
 from agent.requests import (
@@ -34,7 +34,14 @@ from agent.settings import SETTINGS, Choice
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 TOPICS = Topics("voice-agent", "kitchen")
-OPTIONS = Options(("hey_jarvis", "alexa"), ("en_US-joe-medium",), ("home", "cloud"), ("Jarvis", "Eve"), ("en", "ko"))
+CHOICES = tuple(name for name, setting in SETTINGS.items() if isinstance(setting.kind, Choice))
+OPTIONS = {
+    "wake_word": ("hey_jarvis", "alexa"),
+    "voice": ("en_US-joe-medium",),
+    "llm_profile": ("home", "cloud"),
+    "persona": ("Jarvis", "Eve"),
+    "language": ("en", "ko"),
+}
 FACTS = Facts("0.1.0", "Raspberry Pi 5 Model B Rev 1.0", "Kitchen", OPTIONS, has_llm=True, has_button=True)
 
 names = st.lists(st.text(max_size=300), max_size=300).map(tuple)
@@ -44,7 +51,7 @@ facts = st.builds(
     version=st.just("0.1.0"),
     model=texts,
     area=texts,
-    options=st.builds(Options, names, names, names, names, names),
+    options=st.fixed_dictionaries({}, optional=dict.fromkeys(CHOICES, names)),
     has_llm=st.booleans(),
     has_button=st.booleans(),
 )
@@ -119,14 +126,14 @@ def test_home_assistant_has_nothing_to_complain_of(topics: Topics, facts: Facts,
 
 def test_the_longest_names_there_can_be_leave_room_in_the_packet() -> None:
     many = tuple(f"{number:03}{'ü' * 240}" for number in range(200))
-    facts = Facts("0.1.0", "x" * 500, "𝄞" * 500, Options(many, many, many, many, many), has_llm=True, has_button=True)
+    facts = Facts("0.1.0", "x" * 500, "𝄞" * 500, dict.fromkeys(CHOICES, many), has_llm=True, has_button=True)
     announced = message(Topics("𝄞" * 100, "x" * 64), "𝄞" * 100, facts)
     assert len(announced.payload) < MAX_PAYLOAD
     offered = json.loads(announced.payload)["components"]["voice"]["options"]
     assert offered[0] == many[0]
     assert len(offered) == 7
     voices = tuple(f"en_US-voice{number:03}-medium" for number in range(120))
-    facts = Facts("0.1.0", options=Options(voices=voices))
+    facts = Facts("0.1.0", options={"voice": voices})
     assert payload(TOPICS, facts)["components"]["voice"]["options"] == list(voices)
 
 
@@ -359,11 +366,9 @@ def test_a_setting_as_somebody_changes_it(name: str, sent: object, value: object
 
 @given(names)
 def test_options_are_what_comes_back(choices: tuple[str, ...]) -> None:
-    facts = Facts("1", options=Options(choices, choices, choices, choices, choices))
+    facts = Facts("1", options=dict.fromkeys(CHOICES, choices))
     home = Home(facts=facts)
-    for name, setting in SETTINGS.items():
-        if not isinstance(setting.kind, Choice) or name not in home.things:
-            continue
+    for name in [name for name in CHOICES if name in home.things]:
         for option in home.things[name].config["options"][:5]:
             home.show(ShowSetting(name, option))
             assert home.state(name) == option

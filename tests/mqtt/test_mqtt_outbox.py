@@ -62,6 +62,22 @@ def test_a_value_that_changes_before_online_has_left_stays_in_front_of_it() -> N
     assert taken(outbox, 2.2) == [b"a", b"ok again"]
 
 
+def test_what_deletes_arrives_once_and_is_not_kept() -> None:
+    outbox = Outbox()
+    outbox.put(value("config", b"device"), 0.0)
+    outbox.put(value("state", b"1"), 0.0)
+    outbox.put(value("config", b""), 0.0)
+    assert [message.topic for message in outbox.retained()] == ["state"]
+    outbox.connected(ONLINE, 100.0)
+    assert (first := outbox.take(100.0)) is not None
+    assert (first.message.topic, first.message.payload) == ("config", b"")
+    outbox.lost()
+    outbox.connected(ONLINE, 101.0)
+    assert taken(outbox, 101.0) == [b"", b"1", b"online"]
+    outbox.connected(ONLINE, 102.0)
+    assert taken(outbox, 102.0) == [b"1", b"online"]
+
+
 def test_news_get_stale_and_values_do_not() -> None:
     outbox = Outbox()
     outbox.put(news(b"old"), 0.0)

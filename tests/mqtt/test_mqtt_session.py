@@ -15,7 +15,7 @@ from agent.requests import AskRequest, ListenRequest, MuteRequest, SayRequest, S
 pytestmark = pytest.mark.room
 Rigs = Callable[..., Rig]
 Observers = Callable[..., Observer]
-RETAINED = ["state", "health", "setting/volume"]
+RETAINED = ["state", "health", "hearing", "setting/volume"]
 
 
 def online(rig: Rig, *observers: Observer) -> None:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
-
-from agent.settings import Choice
 
 Platform = Literal[
     "binary_sensor", "button", "event", "notify", "number", "select", "sensor", "switch", "text", "update"
@@ -17,34 +15,20 @@ MAX_NAME = 255  # characters of a state in Home Assistant
 MAX_OPTIONS_BYTES = 3500  # of one select, so that all of them leave room in a packet
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the selects offer, as installed and configured; the one in use first.
+def offered(names: Iterable[str]) -> list[str]:
+    """What a select offers, as Home Assistant can show it, in the order of the alphabet.
 
-    `languages`: with a recogniser and a voice for each.
+    Left out is what it cannot take for a state: "none" (that is no choice), spaces at an end, over 255 characters; and
+    what does not fit into the packet, from the end.
     """
-
-    wake_words: tuple[str, ...] = ()
-    voices: tuple[str, ...] = ()
-    llm_profiles: tuple[str, ...] = ()
-    personas: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ()
-
-    def of(self, choice: Choice) -> tuple[str, ...]:
-        """What can be chosen, as Home Assistant can show it, in the order of the alphabet.
-
-        Left out is what it cannot take for a state: "none" (that is no choice), spaces at an end, over 255 characters;
-        and what does not fit into the packet, from the end.
-        """
-        kept: list[str] = []
-        room = MAX_OPTIONS_BYTES
-        for name in dict.fromkeys(getattr(self, choice.of)):
-            room -= len(json.dumps(name, ensure_ascii=False).encode(errors="replace")) + 1
-            if room < 0:
-                break
-            if showable(name):
-                kept.append(name)
-        return tuple(sorted(kept, key=lambda name: (name.casefold(), name)))
+    kept: list[str] = []
+    room = MAX_OPTIONS_BYTES
+    for name in filter(showable, dict.fromkeys(names)):
+        room -= len(json.dumps(name, ensure_ascii=False).encode(errors="replace")) + 1
+        if room < 0:
+            break
+        kept.append(name)
+    return sorted(kept, key=lambda name: (name.casefold(), name))
 
 
 def showable(name: str) -> bool:
@@ -57,13 +41,14 @@ def showable(name: str) -> bool:
 class Facts:
     """What the device is. `model`: the board it runs on; `area`: the room it stands in, "" where nobody says.
 
-    `has_llm`: a language model is in use; `has_button`: there is something to press.
+    `options`: the name of a setting -> what it may be, the one in force first. `has_llm`: a language model is in use;
+    `has_button`: there is something to press.
     """
 
     version: str
     model: str = ""
     area: str = ""
-    options: Options = Options()
+    options: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     has_llm: bool = False
     has_button: bool = False
 

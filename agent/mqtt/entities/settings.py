@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, assert_never
 
-from agent.mqtt.entities.entity import Entity, Facts
+from agent.mqtt.entities.entity import Entity, Facts, offered
 from agent.settings import SETTINGS, Choice, Number, Setting, Switch
 
 CONFIG = "config"
@@ -58,9 +58,9 @@ def _entity(name: str, setting: Setting, facts: Facts) -> Entity:
         case Number():
             return Entity("number", {**_number(setting.kind), **fields})
         case Choice():
-            options = facts.options.of(setting.kind)
+            options = offered(facts.options.get(name, ()))
             select = {
-                "options": list(options),
+                "options": options,
                 "value_template": "{{ value_json.value }}",
                 "command_template": '{"value": {{ value | tojson }}}',
             }
