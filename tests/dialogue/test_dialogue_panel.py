@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from scripts import Script, has, only
 
 from agent.commands import Answer, Command, Earcon, Hush, SetMute, ShowEvent, ShowSetting, StartListening, TurnEnded
-from agent.dialogue.state import Idle, State
+from agent.dialogue.state import Idle, Rules, State
 from agent.dialogue.step import deadline
 from agent.events import Event, Final, Health, MuteSwitched, PanelAction, Pressed, SpeechDone
 from agent.requests import (
@@ -137,7 +137,7 @@ class Gate(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.script = Script()
+        self.script = Script(State(rules=Rules(follow_up=4.0)))
         self.switched_off = False
         self.muted = False
         self.closed = False
@@ -184,6 +184,11 @@ class Gate(RuleBasedStateMachine):
         heard = self.script.state.phase == "listening"
         self.muted |= heard and intent == Intent("mute")
         self.play(Final(self.script.at, self.script.state.turn, "words", intent))
+
+    @rule()
+    def hear_the_answer(self) -> None:
+        """A follow-up opens the ear as well."""
+        self.play(SpeechDone(self.script.at, self.script.state.turn, "words"))
 
     @rule(
         request=st.sampled_from(

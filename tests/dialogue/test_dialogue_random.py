@@ -1,5 +1,8 @@
 """Whatever happens, in whatever order: no exception, no command for a dead turn, and every deadline leads to idle.
 
+And the manners hold: nobody is disturbed who does not want to be, nothing is louder than it may be, a microphone that
+is off stays so.
+
 `VOICE_AGENT_RANDOM_EVENTS` sets how many random events are tried (`make nightly`: a million).
 """
 
@@ -7,14 +10,17 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from datetime import time
 from itertools import count
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripts import Script
 
-from agent.commands import Answer, AskLlm, Command, Earcon, Speak, StartListening, TurnEnded
-from agent.dialogue.state import Idle
+from agent.commands import Answer, AskLlm, Command, Earcon, SetVolume, Speak, StartListening, TurnEnded
+from agent.dialogue.loudness import loudness
+from agent.dialogue.quiet import Hours
+from agent.dialogue.state import Idle, Listening, Rules, Speaking, State, Thinking, Transcribing
 from agent.dialogue.step import deadline
 from agent.events import (
     AsrFailed,
@@ -36,7 +42,16 @@ from agent.events import (
     TtsFirst,
     Wake,
 )
-from agent.requests import AskRequest, Intent, ListenRequest, MuteRequest, SayRequest, StopRequest, VolumeRequest
+from agent.requests import (
+    AskRequest,
+    Intent,
+    ListenRequest,
+    MuteRequest,
+    SayRequest,
+    SettingRequest,
+    StopRequest,
+    VolumeRequest,
+)
 
 EVENTS = int(os.environ.get("VOICE_AGENT_RANDOM_EVENTS", "20000"))
 PER_SCRIPT = 50
@@ -48,11 +63,25 @@ REQUESTS = [
     ListenRequest(),
     StopRequest(),
     SayRequest("dinner"),
+    SayRequest("tea", "low", volume_percent=10),
+    SayRequest("bell", chime=True, volume_percent=90),
+    SayRequest("fire", "high"),
+    SayRequest("flood", "high", volume_percent=100),
+    SettingRequest("do_not_disturb", True),
+    SettingRequest("do_not_disturb", False),
+    SettingRequest("volume", 50),
+    SettingRequest("night_volume", 10),
     AskRequest("why"),
     AskRequest("time", Intent("time")),
     MuteRequest(on=True),
     MuteRequest(on=False),
     VolumeRequest(30),
+]
+# A script begins at 15:45 and lasts some minutes.
+RULES = [
+    Rules(),
+    Rules(follow_up=4.0, follow_ups=2, barge_in=False),
+    Rules(follow_up=1.0, quiet=Hours(time(15, 46), time(15, 47)), night_volume=20, pending_says=2),
 ]
 
 
@@ -78,7 +107,23 @@ def event(script: Script, choice: int, lag: int, variant: int) -> Event:
         lambda: Requested(at, REQUESTS[variant % len(REQUESTS)], f"request-{next(IDS)}"),
         lambda: DeadlinePassed(at),
     ]
-    return makers[choice % len(makers)]()
+    return makers[choice]() if choice < len(makers) else usual(script, variant)
+
+
+def usual(script: Script, variant: int) -> Event:
+    """What mostly comes next: without it, hardly a question would ever be answered."""
+    at, turn = script.at, script.state.turn
+    match script.state.activity:
+        case Idle():
+            return Wake(at, "hey_jarvis", 0.7, at.mono)
+        case Listening():
+            return Endpoint(at, turn, at.mono, "silence" if variant % 4 else "no_speech")
+        case Transcribing():
+            return Final(at, turn, "what is it", INTENTS[variant % 2])
+        case Thinking() | Speaking(complete=False):
+            return ReplyDelta(at, turn, "words ") if variant % 2 else ReplyDone(at, turn)
+        case Speaking():
+            return SpeechDone(at, turn, "words")
 
 
 def check(script: Script, before: int, commands: list[Command]) -> None:
@@ -88,6 +133,22 @@ def check(script: Script, before: int, commands: list[Command]) -> None:
             assert command.turn in alive, f"{command} for a dead turn, alive is {alive}"
         if isinstance(command, Earcon):
             assert command.turn >= before
+
+
+def check_manners(script: Script, before: State, commands: list[Command]) -> None:
+    after = script.state
+    assert after.told == loudness(after, script.at.wall)
+    told = [command.percent for command in commands if isinstance(command, SetVolume)]
+    assert told[-1:] == ([after.told] if told else []), "the speaker was told something else"
+    assert told or before.told == after.told, "the speaker was not told"
+    announced = after.talk.announcement
+    if announced is not None and after.turn != before.turn and announced.priority != "high":
+        assert not after.do_not_disturb
+    for command in commands:
+        if isinstance(command, StartListening):
+            assert not after.mic_off
+            assert (command.first_word_ms is None) == (after.talk.follow_up == 0)
+    assert after.talk.follow_up <= after.rules.follow_ups
 
 
 def to_idle(script: Script) -> None:
@@ -104,17 +165,20 @@ def to_idle(script: Script) -> None:
 @settings(max_examples=EVENTS // PER_SCRIPT, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
-        st.tuples(st.integers(0, 16), st.sampled_from([0, 0, 0, 0, 1, 2, -1]), st.integers(0, 23), st.floats(0, 30)),
+        st.tuples(st.integers(0, 24), st.sampled_from([0, 0, 0, 0, 1, 2, -1]), st.integers(0, 47), st.floats(0, 30)),
         min_size=PER_SCRIPT,
         max_size=PER_SCRIPT,
-    )
+    ),
+    st.sampled_from(RULES),
 )
-def test_anything_may_happen(choices: list[tuple[int, int, int, float]]) -> None:
-    script = Script()
+def test_anything_may_happen(choices: list[tuple[int, int, int, float]], rules: Rules) -> None:
+    script = Script(State(rules=rules))
     for choice, lag, variant, pause in choices:
         script.time += pause / 10
-        before = script.state.turn
-        check(script, before, script.play(event(script, choice, lag, variant)))
+        before = script.state
+        commands = script.play(event(script, choice, lag, variant))
+        check(script, before.turn, commands)
+        check_manners(script, before, commands)
     to_idle(script)
     ended = Counter(command.turn for command in script.commands if isinstance(command, TurnEnded))
     assert set(ended) == set(range(1, script.state.turn + 1)), "a turn got lost"
