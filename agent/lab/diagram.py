@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from agent.dialogue.state import Activity, Idle, Listening, Speaking, State, Talk, Thinking, Transcribing
@@ -60,6 +61,7 @@ def events() -> Iterator[tuple[str, Event]]:
     yield "cmd listen", Requested(AT, ListenRequest())
     yield "cmd stop", Requested(AT, StopRequest())
     yield "cmd say", Requested(AT, SayRequest("so"))
+    yield "urgent cmd say", Requested(AT, SayRequest("so", "high"))
     yield "cmd ask", Requested(AT, AskRequest("why"))
     yield "cmd mute", Requested(AT, MuteRequest(on=True))
     yield "deadline", DeadlinePassed(Instant(NOW + 20, AT.wall))
@@ -69,12 +71,19 @@ def transitions() -> dict[tuple[str, str], list[str]]:
     """(activity, activity) -> names of the events that lead from one to the other."""
     found: dict[tuple[str, str], list[str]] = {}
     for activity in activities():
-        state = State(activity=activity, talk=Talk(TURN, asked="why", reply="so"))
+        state = State(activity=activity, talk=Talk(TURN, asked="why", reply="so", aloud=True))
         for name, event in events():
-            after, _ = step(state, event)
-            if type(after.activity) is not type(activity) or after.turn != state.turn:
-                found.setdefault((type(activity).__name__, type(after.activity).__name__), []).append(name)
+            _note(found, name, state, event)
+        listens_on = replace(state, rules=replace(state.rules, follow_up=4.0))
+        _note(found, "heard (follow-up)", listens_on, SpeechDone(AT, TURN, "so"))
     return found
+
+
+def _note(found: dict[tuple[str, str], list[str]], name: str, state: State, event: Event) -> None:
+    after, _ = step(state, event)
+    before = type(state.activity).__name__
+    if type(after.activity).__name__ != before or after.turn != state.turn:
+        found.setdefault((before, type(after.activity).__name__), []).append(name)
 
 
 def mermaid() -> str:
