@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from datetime import time
 from pathlib import Path
 
 import pytest
@@ -177,6 +178,24 @@ def test_profile_in_use_has_to_exist(tmp_path: Path) -> None:
 
 def test_profile_needs_an_address(tmp_path: Path) -> None:
     assert "needs base_url" in problems(tmp_path, "[llm.profiles.home]\n")["llm.profiles.home"].message
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "remedy"),
+    [
+        ('quiet_from = "22:00"', "room", "need both quiet_from and quiet_to"),
+        ('quiet_from = "22:00"\nquiet_to = "22:00"', "room", "leave both out for no quiet hours"),
+        ('quiet_from = "22:00Z"\nquiet_to = "07:00"', "room.quiet_from", "without a time zone"),
+        ('quiet_from = "24:00"\nquiet_to = "07:00"', "room.quiet_from", "0-23"),
+    ],
+)
+def test_quiet_hours_that_nobody_can_tell(tmp_path: Path, text: str, key: str, remedy: str) -> None:
+    assert remedy in problems(tmp_path, f"[room]\n{text}")[key].message
+
+
+def test_quiet_hours_as_text_and_as_tomls_own_time(tmp_path: Path) -> None:
+    room = load(write(tmp_path, '[room]\nquiet_from = "22:00"\nquiet_to = 07:00:00\n')).room
+    assert (room.quiet_from, room.quiet_to) == (time(22), time(7))
 
 
 def test_absent_file(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, datetime
+from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,8 @@ import pytest
 
 from agent.config import Config
 from agent.daemon.daemon import heard_at
-from agent.daemon.plan import EVERY, Plan, changed_keys, stale
+from agent.daemon.plan import EVERY, Plan, changed_keys, rules_of, stale
+from agent.dialogue.quiet import Hours
 from agent.dialogue.state import PartHealth, State
 from agent.engines import AsrChoice, Engines, TtsChoice, WakeChoice
 
@@ -71,6 +72,19 @@ def test_every_room_has_a_recipe() -> None:
     ]
     changed = itertools.chain.from_iterable(stale(plan({}), plan(document)) for document in documents)
     assert set(changed) == EVERY
+
+
+def test_the_manners_of_conversation_come_from_the_configuration() -> None:
+    document: dict[str, Any] = {
+        "conversation": {"barge_in": False, "follow_up": True, "follow_up_ms": 2500},
+        "room": {"quiet_from": "00:00", "quiet_to": "07:00", "night_volume_percent": 12},
+    }
+    rules = rules_of(Config(**document))
+    assert (rules.barge_in, rules.follow_up, rules.night_volume) == (False, 2.5, 12)
+    assert rules.quiet == Hours(time(0), time(7))
+    usual = rules_of(Config())
+    assert (usual.barge_in, usual.follow_up, usual.quiet) == (True, None, None)
+    assert stale(plan({}), plan(document)) == set(), "no room has to be replaced"
 
 
 def test_changed_keys_are_named_as_in_the_file() -> None:
