@@ -113,6 +113,7 @@ class Outbox:
             for message in sorted(self._last.values(), key=lambda message: message.topic.startswith(root)):
                 self._append(message, now)
             self._online = self._next
+            self._last[online.topic] = online  # there is always room for it
             self._put(online, now)
 
     def _put(self, message: Message, now: float) -> bool:
