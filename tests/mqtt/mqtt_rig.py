@@ -131,6 +131,10 @@ class Observer:
         data = json.dumps(payload) if isinstance(payload, dict) else payload
         self._client.publish(f"{ROOT}/cmd/{name}", data, qos=qos, retain=retain)
 
+    def publish(self, topic: str, payload: bytes = b"", retain: bool = False, qos: int = 1) -> None:
+        """Anywhere."""
+        self._client.publish(topic, payload, qos=qos, retain=retain)
+
     def flush(self) -> None:
         """Until the broker has everything that was sent."""
         self._client.publish("elsewhere", b"", qos=1).wait_for_publish(PATIENCE_S)

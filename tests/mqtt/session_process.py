@@ -1,4 +1,7 @@
-"""A session as a process of its own, to be killed: arguments are port and device; prints "up" when it is."""
+"""A session as a process of its own, to be killed. Prints "up" whenever it is.
+
+Arguments: port, device and, where they are not as usual, version of MQTT and keepalive.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,9 @@ from agent.mqtt.session import Session
 
 
 def main() -> None:
-    config = Config(mqtt={"host": "127.0.0.1", "port": int(sys.argv[1]), "device": sys.argv[2]})
+    protocol, keepalive_s = (*sys.argv[3:], "5")[0], int((*sys.argv[4:], 15)[0])
+    where = {"host": "127.0.0.1", "port": int(sys.argv[1]), "device": sys.argv[2]}
+    config = Config(mqtt={**where, "protocol": protocol, "keepalive_s": keepalive_s})
 
     def emit(event: Event) -> None:
         if isinstance(event, Health) and event.status == "ok":
