@@ -6,8 +6,9 @@ from dataclasses import replace
 from typing import assert_never
 
 from agent.commands import Earcon, ShowEvent
+from agent.dialogue.contest import decide
 from agent.dialogue.replies import close, end, fail, silence
-from agent.dialogue.state import Idle, Listening, Speaking, State, Step, Thinking, Transcribing, enter
+from agent.dialogue.state import Contending, Idle, Listening, Speaking, State, Step, Thinking, Transcribing, enter
 
 
 def deadline(state: State) -> float | None:
@@ -18,7 +19,7 @@ def deadline(state: State) -> float | None:
             pass
         case Listening(until=until, chime_at=soon) | Thinking(until=until, sound_at=soon):
             due += [until] if soon is None else [until, soon]
-        case Transcribing(until=until) | Speaking(until=until):
+        case Contending(until=until) | Transcribing(until=until) | Speaking(until=until):
             due.append(until)
         case unknown:
             assert_never(unknown)
@@ -37,6 +38,8 @@ def passed(state: State, now: float) -> Step:
 
 def _activity(state: State, now: float) -> Step:
     match state.activity:
+        case Contending(until=until) if until <= now:
+            return decide(state, now)
         case Listening(until=until) | Transcribing(until=until) if until <= now:
             failed, commands = fail(state, now, "asr_failed", "no result in time")
             return failed, (*silence(state), *commands)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from agent.commands import ShowHealth
 from agent.dialogue.replies import fail, silence
-from agent.dialogue.state import Listening, PartHealth, State, Step
+from agent.dialogue.state import Contending, Listening, PartHealth, State, Step
 from agent.events import Health
 
 
@@ -19,7 +19,7 @@ def health(state: State, event: Health) -> Step:
     parts = {**state.health, event.part: PartHealth(event.status, event.reason, since)}
     state = replace(state, health=parts)
     shown = ShowHealth(event.part, event.status, event.reason, since)
-    if event.part == "mic" and event.status == "failed" and isinstance(state.activity, Listening):
+    if event.part == "mic" and event.status == "failed" and isinstance(state.activity, Contending | Listening):
         stopping = silence(state)
         failed, commands = fail(state, event.at.mono, "mic_lost", event.reason)
         return failed, (shown, *stopping, *commands)

@@ -21,6 +21,7 @@ from agent.commands import (
 from agent.dialogue.phrases import phrase
 from agent.dialogue.state import (
     Closing,
+    Contending,
     Idle,
     Listening,
     Remembered,
@@ -73,7 +74,7 @@ def silence(state: State) -> tuple[Command, ...]:
     match state.activity:
         case Idle():
             return ()
-        case Listening() | Transcribing():
+        case Contending() | Listening() | Transcribing():
             return (StopListening(state.turn),)
         case Thinking():
             return (CancelLlm(state.turn),)

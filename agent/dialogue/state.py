@@ -4,8 +4,9 @@ A turn is in exactly one activity. The activities are the states of the machine 
 
     Idle ─wake, listen─▶ Listening ─endpoint─▶ Transcribing ─final─▶ Thinking ─first delta─▶ Speaking ─heard─▶ Idle
 
-A local intent goes from Transcribing straight to Speaking. A wake goes from anywhere to Listening, in a new turn. Every
-activity but Idle has an `until`: the moment at which the dialogue gives up waiting, whatever the workers do.
+A local intent goes from Transcribing straight to Speaking. A wake goes from anywhere to Listening, in a new turn; where
+other agents may have heard it too, by way of Contending (`agent.dialogue.contest`). Every activity but Idle has an
+`until`: the moment at which the dialogue gives up waiting, whatever the workers do.
 """
 
 from __future__ import annotations
@@ -15,9 +16,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
-from agent.commands import Command, Exchange, Outcome
+from agent.commands import Command, Earcon, Exchange, Outcome
+from agent.dialogue.group import Group
 from agent.dialogue.quiet import Hours
-from agent.events import Part, Phase, Status, Turn
+from agent.events import AsrFailed, Endpoint, Final, Part, Partial, Phase, SpeechStarted, Status, Turn
 from agent.requests import SayRequest, Value
 
 
@@ -66,6 +68,22 @@ class Listening:
     until: float
     chime_at: float | None
     spoken: bool = False
+
+
+HearingEvent = SpeechStarted | Partial | Endpoint | Final | AsrFailed
+
+
+@dataclass(frozen=True, slots=True)
+class Contending:
+    """The ear feeds the recogniser, and it is open which agent answers: nothing is shown, said or done.
+
+    `until`: when it is decided; `listening`, `sounds`: what then begins; `held`: what the ear has told meanwhile.
+    """
+
+    until: float
+    listening: Listening
+    held: tuple[HearingEvent, ...] = ()
+    sounds: tuple[Earcon, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +198,7 @@ class State:
     settings: Mapping[str, Held] = field(default_factory=dict)
     restart_from: float | None = None
     health: Mapping[Part, PartHealth] = field(default_factory=dict)
+    group: Group = field(default_factory=Group)
 
     @property
     def turn(self) -> Turn:
@@ -188,6 +207,11 @@ class State:
     @property
     def phase(self) -> Phase:
         return PHASE[type(self.activity)]
+
+    @property
+    def busy(self) -> Phase:
+        """The phase that tells whose work is going on: who contends is shown as idle, and listens."""
+        return "listening" if isinstance(self.activity, Contending) else self.phase
 
     @property
     def mic_off(self) -> bool:

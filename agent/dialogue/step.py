@@ -10,6 +10,7 @@ from typing import assert_never
 
 from agent.commands import ShowState
 from agent.dialogue.announcements import say_next
+from agent.dialogue.contest import hearing, met, woken
 from agent.dialogue.deadlines import deadline, passed
 from agent.dialogue.health import health
 from agent.dialogue.loudness import adjust
@@ -18,7 +19,7 @@ from agent.dialogue.replies import close
 from agent.dialogue.requests import requested
 from agent.dialogue.settings import setting_changed
 from agent.dialogue.state import State, Step
-from agent.dialogue.turn import hearing, replying, speaking, woken
+from agent.dialogue.turn import replying, speaking
 from agent.events import (
     AsrFailed,
     Audible,
@@ -31,10 +32,13 @@ from agent.events import (
     LlmFailed,
     MuteSwitched,
     Partial,
+    PeersChanged,
     Pressed,
     ReplyDelta,
     ReplyDone,
     Requested,
+    RivalClaimed,
+    RivalWoke,
     SettingChanged,
     SpeechDone,
     SpeechFailed,
@@ -64,6 +68,8 @@ def _react(state: State, event: Event) -> Step:
     match event:
         case Wake():
             return woken(state, event)
+        case PeersChanged() | RivalWoke() | RivalClaimed():
+            return met(state, event)
         case Requested():
             return requested(state, event)
         case SettingChanged():
