@@ -15,6 +15,7 @@ from agent.requests import Value
 
 Outcome = Literal["answered", "interrupted", "silence", "failed", "yielded"]
 EarconName = Literal["wake", "done", "error", "muted", "thinking", "announce"]
+Scalar = str | int | float | bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,15 @@ class CancelLlm:
 class Speak:
     """Text to speak in this turn, appended to what came before; `last` closes the reply (text may then be "").
 
-    `chime`, where it begins a reply: the sound "announce" comes before the first word, and is part of the reply.
+    Sounds that are part of the reply: with `chime`, where it begins one, "announce" before its first word; with `invites`,
+    where it closes one, "wake" after its last, since a follow-up comes.
     """
 
     turn: Turn
     text: str
     last: bool = False
     chime: bool = False
+    invites: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +164,7 @@ class ShowEvent:
 
     type: str
     turn: Turn | None = None
-    data: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+    data: Mapping[str, Scalar] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +196,7 @@ class Answer:
     ok: bool
     code: str = ""
     message: str = ""
-    data: Mapping[str, str | int | float | bool | None] = field(default_factory=dict)
+    data: Mapping[str, Scalar | tuple[Mapping[str, Scalar], ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

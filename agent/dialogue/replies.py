@@ -18,6 +18,7 @@ from agent.commands import (
     StopListening,
     TurnEnded,
 )
+from agent.dialogue.followup import wanted
 from agent.dialogue.phrases import phrase
 from agent.dialogue.state import (
     Closing,
@@ -40,8 +41,9 @@ def speak(state: State, now: float, text: str, outcome: Outcome = "answered", ch
     """Speak one whole reply in the current turn."""
     talk = replace(state.talk, reply=f"{state.talk.reply} {text}".strip())
     until = speaking_until(state, now, talk.reply)
-    spoken = replace(state, talk=talk, activity=Speaking(until, complete=True, outcome=outcome))
-    return spoken, (Speak(state.turn, text, last=True, chime=chime),)
+    invites = outcome == "answered" and wanted(state)
+    spoken = replace(state, talk=talk, activity=Speaking(until, complete=True, outcome=outcome, invites=invites))
+    return spoken, (Speak(state.turn, text, last=True, chime=chime, invites=invites),)
 
 
 def speaking_until(state: State, now: float, reply: str) -> float:

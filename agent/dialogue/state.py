@@ -103,17 +103,28 @@ class Thinking:
 
 @dataclass(frozen=True, slots=True)
 class Speaking:
-    """The reply is being spoken; `complete` once its last word has been handed to the mouth."""
+    """The reply is being spoken; `complete` once its last word has been handed to the mouth.
+
+    `invites`: it ends with the sound after which the agent listens on.
+    """
 
     until: float
     complete: bool
     outcome: Outcome = "answered"
+    invites: bool = False
 
 
-Activity = Idle | Listening | Transcribing | Thinking | Speaking
+Activity = Idle | Contending | Listening | Transcribing | Thinking | Speaking
 
 PHASE: Mapping[type[Activity], Phase] = MappingProxyType(
-    {Idle: "idle", Listening: "listening", Transcribing: "thinking", Thinking: "thinking", Speaking: "speaking"}
+    {
+        Idle: "idle",
+        Contending: "idle",
+        Listening: "listening",
+        Transcribing: "thinking",
+        Thinking: "thinking",
+        Speaking: "speaking",
+    }
 )
 
 

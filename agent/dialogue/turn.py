@@ -7,7 +7,7 @@ from datetime import datetime
 
 from agent.commands import AskLlm, Command, Earcon, Exchange, ShowEvent, ShowTranscript, Speak, StartListening
 from agent.dialogue.answers import answer
-from agent.dialogue.followup import follow_up
+from agent.dialogue.followup import wanted
 from agent.dialogue.phrases import phrase
 from agent.dialogue.replies import begin, end, fail, leave, silence, speak, speaking_until
 from agent.dialogue.state import Listening, Speaking, State, Step, Thinking, Transcribing, enter
@@ -56,6 +56,16 @@ def listen(state: State, now: float, since: float | None, chime_at: float, reque
     return listening, (StartListening(state.turn, since), *sound)
 
 
+def _follow_up(state: State, now: float) -> Step:
+    """Listen on after the answered turn, if still nothing stands against it."""
+    wait = state.rules.follow_up
+    if wait is None or not wanted(state):
+        return state, ()
+    begun = begin(state, aloud=True, follow_up=state.talk.follow_up + 1)
+    listening = Listening(now + wait + state.rules.listening_limit, chime_at=None)
+    return enter(begun, listening), (StartListening(begun.turn, first_word_ms=round(wait * 1000)),)
+
+
 def hearing(state: State, event: SpeechStarted | Partial | Endpoint | Final | AsrFailed) -> Step:
     """What the ear tells of the current turn. Out of place (already transcribed, say), it is ignored."""
     now = event.at.mono
@@ -63,9 +73,10 @@ def hearing(state: State, event: SpeechStarted | Partial | Endpoint | Final | As
         case (Listening() as listening, SpeechStarted()):
             # Whoever speaks on at once needs no acknowledgement, which would only be recorded as "uh".
             return enter(state, replace(listening, chime_at=None, spoken=True)), ()
+        case (Listening(spoken=False), Partial()) if state.talk.follow_up:
+            return state, ()  # nobody has spoken: a recogniser that makes words of silence
         case (Listening() as listening, Partial(text=text)):
-            spoken = replace(listening, chime_at=None, spoken=True)
-            return enter(state, spoken), (ShowTranscript(state.turn, text, final=False),)
+            return enter(state, replace(listening, chime_at=None)), (ShowTranscript(state.turn, text, final=False),)
         case (Transcribing(), Partial(text=text)):
             return state, (ShowTranscript(state.turn, text, final=False),)
         case (Listening(), Endpoint(cause="no_speech")):
@@ -116,8 +127,9 @@ def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed) -> Step:
         case (Thinking(), ReplyDone()):
             return fail(state, now, "bad_reply", "the language model sent an empty answer")
         case (Speaking(complete=False), ReplyDone()):
-            done = Speaking(speaking_until(state, now, state.talk.reply), complete=True)
-            return enter(state, done), (Speak(state.turn, "", last=True),)
+            invites = wanted(state)
+            done = Speaking(speaking_until(state, now, state.talk.reply), complete=True, invites=invites)
+            return enter(state, done), (Speak(state.turn, "", last=True, invites=invites),)
         case (Thinking(), LlmFailed(code=code, detail=detail)):
             return fail(state, now, code, detail)
         case (Speaking(complete=False), LlmFailed(code=code, detail=detail)):
@@ -137,9 +149,9 @@ def speaking(state: State, event: SpeechDone | SpeechFailed) -> Step:
     """What the mouth tells: of the current turn, or of the interrupted one that is closing."""
     now = event.at.mono
     match (state.activity, event):
-        case (Speaking(outcome="answered"), SpeechDone(heard=heard, cut=False)):
+        case (Speaking(invites=True), SpeechDone(heard=heard, cut=False)):
             ended, commands = end(state, now, "answered", heard)
-            after, listening = follow_up(ended, now)
+            after, listening = _follow_up(ended, now)
             return after, (*commands, *listening)
         case (Speaking(outcome=outcome), SpeechDone(heard=heard, cut=cut)):
             return end(state, now, "interrupted" if cut else outcome, heard)

@@ -33,6 +33,7 @@ class Reply:
         self.complete = False  # all text has been written
         self.announced = False  # its first clause went to a voice
         self.chime: Samples | None = None  # to be heard before the first clause; at `earcons.RATE_HZ`
+        self.invites: Samples | None = None  # and after the last one
         self.rate_hz = 0  # of its first sound; all the rest has to follow
         self.waiting: deque[str] = deque()
         self._spans: list[Span] = []

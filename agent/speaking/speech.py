@@ -6,7 +6,8 @@ Rules:
 - Playing starts with the first clause, while the rest is still being written. Synthesis is about `AHEAD_S` ahead
   of the ear, since what is interrupted was made in vain.
 - A chime is sound of its reply, handed over together with the first clause: so it is heard before the words and not
-  over them, falls silent with them, and never sounds where no words follow.
+  over them, falls silent with them, and never sounds where no words follow. So is the sound that invites to go on: who
+  listens after SpeechDone does not hear it.
 - Every turn that was begun ends with exactly one SpeechDone or SpeechFailed.
 - What was heard is told from the player's positions. Between two of them sound is taken to have gone on, for at most
   `TRUST_S`.
@@ -182,6 +183,7 @@ class Speech:
             self._synthesis.start()
         if not self._reply.complete:
             self._reply.write(command.text, command.last)
+            self._reply.invites = self._sounds.get("wake") if command.invites else None
 
     def _hush(self, turn: Turn, now: Instant) -> None:
         self._player.drop(turn)
@@ -205,6 +207,7 @@ class Speech:
         if self._handed_at is None:
             self._finish(SpeechDone(now, reply.turn, ""))
             return
+        self._add(reply, "", _sound(reply.invites, reply.rate_hz))
         self._ended_at = now.mono
         self._player.end(reply.turn)
 
@@ -223,12 +226,18 @@ class Speech:
         if self._handed_at is None:
             self._handed_at = now.mono
             self._emit(TtsFirst(now, reply.turn))
-        lead = _lead(reply)
-        if self._player.play(reply.turn, np.concatenate([lead, pcm]), reply.rate_hz):
-            reply.sounded("", len(lead) / reply.rate_hz)
-            reply.sounded(outcome.text, len(pcm) / reply.rate_hz)
-        else:
+        chime, reply.chime = _sound(reply.chime, reply.rate_hz), None
+        breath = np.zeros(round(BREATH_S * reply.rate_hz) if len(chime) else 0, np.int16)
+        self._add(reply, "", np.concatenate([chime, breath]))
+        if not self._add(reply, outcome.text, pcm):
             self._fail("more to say than the player can hold", now)
+
+    def _add(self, reply: Reply, text: str, pcm: Samples) -> bool:
+        """Hand sound to the player, with the words in it; False where there is no room."""
+        taken = not len(pcm) or self._player.play(reply.turn, pcm, reply.rate_hz)
+        if taken and len(pcm):
+            reply.sounded(text, len(pcm) / reply.rate_hz)
+        return taken
 
     def _fail(self, reason: str, now: Instant) -> None:
         if self._reply:
@@ -264,13 +273,9 @@ class Speech:
         return max(at, self._ended_at) + self._reply.seconds - position + STUCK_S
 
 
-def _lead(reply: Reply) -> Samples:
-    """The chime of the reply, once, at its rate, and a breath; nothing where there is none."""
-    chime, reply.chime = reply.chime, None
-    if chime is None:
-        return np.zeros(0, np.int16)
-    breath = np.zeros(round(BREATH_S * reply.rate_hz), np.int16)
-    return np.concatenate([_resampled(chime, earcons.RATE_HZ, reply.rate_hz), breath])
+def _sound(earcon: Samples | None, rate_hz: int) -> Samples:
+    """A sound that is part of a reply, at the reply's rate."""
+    return np.zeros(0, np.int16) if earcon is None else _resampled(earcon, earcons.RATE_HZ, rate_hz)
 
 
 def _resampled(pcm: Samples, rate_hz: int, wanted_hz: int) -> Samples:

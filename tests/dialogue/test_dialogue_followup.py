@@ -5,13 +5,25 @@ from __future__ import annotations
 import pytest
 from scripts import Script, has, only
 
-from agent.commands import Answer, AskLlm, Command, Earcon, Hush, ShowEvent, Speak, StartListening, TurnEnded
+from agent.commands import (
+    Answer,
+    AskLlm,
+    Command,
+    Earcon,
+    Hush,
+    ShowEvent,
+    ShowTranscript,
+    Speak,
+    StartListening,
+    TurnEnded,
+)
 from agent.dialogue.state import Idle, PartHealth, Rules, State
 from agent.events import (
     AsrFailed,
     Endpoint,
     Health,
     LlmFailed,
+    Partial,
     Pressed,
     ReplyDelta,
     ReplyDone,
@@ -45,13 +57,24 @@ def no_word(script: Script) -> list[Command]:
     return script.play(Endpoint(script.at, script.state.turn, script.time - 4.0, "no_speech"))
 
 
-def test_after_an_answer_it_listens_on_with_a_soft_sound() -> None:
+def test_after_an_answer_it_listens_on_and_says_so_with_a_soft_sound() -> None:
+    """The sound is the last of the reply: after it, when the ear is open, nothing is heard of the agent."""
     script = asked(talk())
+    assert only(Speak, script.commands).invites
     commands = heard(script)
     assert only(TurnEnded, commands).outcome == "answered"
     assert only(StartListening, commands) == StartListening(2, since=None, first_word_ms=4000)
-    assert only(Earcon, commands) == Earcon(2, "wake")
+    assert not has(Earcon, commands)
     assert script.state.phase == "listening"
+
+
+def test_it_does_not_listen_on_without_the_sound() -> None:
+    script = talk()
+    script.play(Health(script.at, "asr", "failed", "died"))
+    asked(script)
+    assert not only(Speak, script.commands).invites
+    script.play(Health(script.at, "asr", "ok"))
+    assert not has(StartListening, heard(script))
 
 
 def test_not_before_all_of_the_answer_has_been_heard() -> None:
@@ -59,7 +82,9 @@ def test_not_before_all_of_the_answer_has_been_heard() -> None:
     script.wake()
     script.hear("tell me a fact")
     script.play(ReplyDelta(script.at, 1, "Penguins swim."))
-    assert not has(StartListening, script.play(ReplyDone(script.at, 1)))
+    done = script.play(ReplyDone(script.at, 1))
+    assert only(Speak, done) == Speak(1, "", last=True, invites=True)
+    assert not has(StartListening, done)
     assert has(StartListening, heard(script))
 
 
@@ -82,6 +107,14 @@ def test_silence_ends_it_without_a_sound_and_it_is_no_error() -> None:
     assert not has(Speak, commands)
     assert not has(ShowEvent, commands)
     assert isinstance(script.state.activity, Idle)
+
+
+def test_words_that_the_recogniser_makes_of_silence_are_not_shown() -> None:
+    script = asked(talk())
+    heard(script)
+    assert script.play(Partial(script.at, 2, "You")) == []
+    script.play(SpeechStarted(script.at, 2, script.time))
+    assert only(ShowTranscript, script.play(Partial(script.at, 2, "What"))).text == "What"
 
 
 def test_noise_ends_it_likewise() -> None:
@@ -132,7 +165,7 @@ def test_off_means_off() -> None:
 
 def test_not_after_an_announcement() -> None:
     script = talk()
-    script.request(SayRequest("Dinner!"))
+    assert not only(Speak, script.request(SayRequest("Dinner!"))).invites
     assert not has(StartListening, heard(script))
 
 
@@ -162,7 +195,7 @@ def test_not_after_a_failure() -> None:
     script = talk()
     script.wake()
     script.hear("tell me a fact")
-    script.play(LlmFailed(script.at, 1, "unreachable"))
+    assert not only(Speak, script.play(LlmFailed(script.at, 1, "unreachable"))).invites
     assert not has(StartListening, heard(script))
     asked(script)
     assert not has(StartListening, script.play(SpeechFailed(script.at, script.state.turn, "unplugged")))

@@ -296,6 +296,24 @@ def test_a_chime_is_no_word_that_was_heard(stage: MakeStage) -> None:
     assert 0 < len(s.player.heard[1]) / 16_000 < 0.35
 
 
+@pytest.mark.parametrize("earcons", [True, False])
+def test_the_sound_that_invites_is_the_last_of_the_reply(stage: MakeStage, earcons: bool) -> None:
+    s = stage(fake(), config=Config(audio=Audio(speaker=Speaker(earcons=earcons))), speed=10)
+    s.speak(1, "Dinner is ready.")
+    s.until(SpeechDone)
+    s.mouth.do(Speak(2, "Dinner is "))
+    s.mouth.do(Speak(2, "ready.", last=True, invites=True))
+    assert s.until(SpeechDone).heard == "Dinner is ready."
+    plain, inviting = s.player.heard[1], s.player.heard[2]
+    assert np.array_equal(inviting[: len(plain)], plain)
+    sound = inviting[len(plain) :]
+    if earcons:
+        assert len(sound) == pytest.approx(0.18 * 16_000, abs=2)
+        assert np.abs(sound.astype(int)).max() > 2000
+    else:
+        assert not len(sound)
+
+
 def test_nothing_to_say_has_no_chime(stage: MakeStage) -> None:
     s = stage(fake(), speed=10)
     s.mouth.do(Speak(1, "...", last=True, chime=True))
