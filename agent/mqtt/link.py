@@ -179,6 +179,8 @@ class Link:
 
     def _on_socket_open(self, _client: paho.Client, _data: Any, connection: Any) -> None:
         """The last moment before CONNECT carries the password."""
+        # Nagle's algorithm would hold a small message back until the last one is acknowledged: 40 ms, where 150 decide.
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self._password is None or self._config.tls:
             return
         if exposed(cast(socket.socket, connection).getpeername()[0]):

@@ -21,7 +21,7 @@ from typing import Any
 
 from agent import credentials
 from agent.clock import Clock
-from agent.commands import Answer, ShowHealth
+from agent.commands import Answer, Bid, Claim, ShowHealth
 from agent.config import Config
 from agent.events import Event, Health, Part, Status, Turn
 from agent.identity import device_name
@@ -34,6 +34,7 @@ from agent.mqtt.limits import Pauses, Retry, Seldom
 from agent.mqtt.link import Bell, Link
 from agent.mqtt.outbox import Outbox
 from agent.mqtt.repeats import Repeats
+from agent.mqtt.rivals import Rivals
 from agent.mqtt.topics import OFFLINE, Message, Show, Topics
 from agent.mqtt.withdrawal import Withdrawal
 
@@ -46,8 +47,8 @@ log = logging.getLogger(__name__)
 class Session:
     """`emit` gets Health("mqtt") and Requested; `on_fatal` a reason, where the thread ended unexpectedly.
 
-    `announce`, `show`, `receipt`, `stats`, `models`, `progress`, `alive` and `counts` are for any thread. What is
-    announced first goes out first on every connection.
+    `announce`, `show`, `contend`, `receipt`, `stats`, `models`, `progress`, `alive` and `counts` are for any thread.
+    What is announced first goes out first on every connection.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Session:
         self._outbox = Outbox()
         self._repeats = Repeats()
         self._intake = Intake(self.topics, self._repeats)
+        self._rivals = Rivals(self.topics, config.room.group)
         self._retry = Retry(pauses or Pauses(), random.random)
         self._seldom = Seldom(WARN_EVERY_S)
         self._bell = Bell()
@@ -91,7 +93,7 @@ class Session:
             self._forgetting,
             config.mqtt.protocol,
             self._prefix,
-            withdrawal(config, device),
+            (*withdrawal(config, device), self._rivals),
         )
         self._parts: dict[Part, ShowHealth] = {}
         self._showing = threading.Lock()  # guards `_parts`, and that health leaves in the order in which it was made
@@ -100,6 +102,8 @@ class Session:
         if self._config.password is not None and not self._config.tls and self._config.host != "localhost":
             log.warning("the MQTT password travels without TLS", extra={"code": "mqtt.insecure"})
         self._progress = self._clock().mono
+        for message in self._rivals.joining:
+            self._keep(message)
         self._thread = threading.Thread(target=self._run, name="mqtt", daemon=True)
         self._thread.start()
 
@@ -113,6 +117,8 @@ class Session:
             if self._told is None or self._told[0] not in ("ok", "degraded"):
                 text = "%s cannot be cleared at the broker, which is away; its retained topics remain there"
                 log.warning(text, self.topics.root, extra={"code": "mqtt.not_cleared"})
+        for message in self._rivals.leaving:
+            self._keep(message)
         self._stopping.set()
         self._bell.ring()
         if self._thread is not None:
@@ -142,6 +148,13 @@ class Session:
             if message is not None:
                 self._outbox.put(message, at.mono)
         self._bell.ring()
+
+    def contend(self, command: Bid | Claim) -> None:
+        """Tell the other agents of the group, where they can hear it now; later it would be wrong."""
+        if self._rivals.belongs:
+            at = self._clock()
+            self._outbox.put(self._rivals.wish(command, at.wall), at.mono)
+            self._bell.ring()
 
     def receipt(self, turn: Turn, data: Mapping[str, Any]) -> None:
         at = self._clock()
@@ -197,6 +210,8 @@ class Session:
         finally:
             link.close()
             self._outbox.lost()
+            for event in self._rivals.lost(self._clock()):
+                self._emit(event)
 
     def _password(self) -> str | None:
         name = self._config.password
