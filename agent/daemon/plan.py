@@ -44,6 +44,7 @@ def stale(old: Plan, new: Plan) -> frozenset[RoomName]:
 def _recipes(plan: Plan) -> dict[RoomName, object]:
     config, chosen = plan.config, plan.engines
     language, speaker, mqtt = config.persona.language, config.audio.speaker, config.mqtt
+    group = config.room.group
     profiles = [(name, config.llm.profiles[name]) for name in config.llm.use]
     recogniser = (child_spec(chosen.asr, config), config.asr.load)
     return {
@@ -54,7 +55,7 @@ def _recipes(plan: Plan) -> dict[RoomName, object]:
         # The volume is a setting: it is told, and the configuration's is only the first.
         "voice": (speaker.model_copy(update={"volume_percent": 0}), config.tts, chosen.tts, language),
         "thinker": (profiles, config.persona.prompt, language, chosen.llm),
-        "session": (mqtt, config.privacy.publish_transcript, config.home_assistant) if mqtt.enabled else None,
+        "session": (mqtt, config.privacy.publish_transcript, config.home_assistant, group) if mqtt.enabled else None,
         "panel": config.panel,
     }
 

@@ -22,7 +22,9 @@ from agent.audio.capture import Capture
 from agent.audio.playback import Playback
 from agent.commands import (
     AskLlm,
+    Bid,
     CancelLlm,
+    Claim,
     Earcon,
     Hush,
     SetMute,
@@ -239,6 +241,11 @@ class Rooms:
         if isinstance(command, ShowState | ShowSetting | ShowHealth):
             self.house.panel.do(command)
 
+    def contend(self, command: Bid | Claim) -> None:
+        if self.house.session is not None:
+            self.house.session.contend(command)
+
     def receipt(self, turn: Turn, receipt: Mapping[str, Any]) -> None:
+        self._statistics.ended(receipt, clock.now())
         if self.house.session is not None:
             self.house.session.receipt(turn, receipt)

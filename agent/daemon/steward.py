@@ -15,7 +15,9 @@ from agent.commands import (
     Answer,
     AskLlm,
     CancelLlm,
+    Bid,
     ChangeSetting,
+    Claim,
     Command,
     Earcon,
     Examine,
@@ -77,6 +79,8 @@ class Steward:
                 self._rooms.do(command)
             case Speak() | Hush() | Earcon() | SetVolume():
                 self._rooms.do(command)
+            case Bid() | Claim():
+                self._rooms.contend(command)
             case ShowTranscript() | ShowReply() | ShowEvent() | ShowHealth() | ShowSetting() | ShowState() | Answer():
                 self._show(command)
             case ChangeSetting() | Examine() | Restart():
