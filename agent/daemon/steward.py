@@ -14,8 +14,8 @@ from agent import clock
 from agent.commands import (
     Answer,
     AskLlm,
-    CancelLlm,
     Bid,
+    CancelLlm,
     ChangeSetting,
     Claim,
     Command,
