@@ -117,7 +117,8 @@ class ReplyDone:
 class LlmFailed:
     """No profile could answer (or the one that had begun broke off).
 
-    `code` is one of none_configured, unreachable, auth, rate_limited, server_error, timeout, bad_reply, cut_off.
+    `code` is one of none_configured, unreachable, auth, rate_limited, server_error, timeout, bad_reply, cut_off; or
+    unanswered: somebody is there but does not know, and says `detail` in the user's language.
     """
 
     at: Instant

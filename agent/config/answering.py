@@ -8,14 +8,21 @@ from pydantic import Field, model_validator
 
 from agent.config.values import Address, CredentialName, Milliseconds, Name, Seconds, Section
 
+HOME_ASSISTANTS_OWN = ("model", "system_prompt", "temperature", "top_p", "max_tokens", "history_turns")
+
 
 class LlmProfile(Section):
     """One language model that can be asked."""
 
-    kind: Literal["openai", "embedded"] = Field(
-        "openai", description="an OpenAI-compatible address, or the embedded small model"
+    kind: Literal["openai", "embedded", "home_assistant"] = Field(
+        "openai", description="an OpenAI-compatible address, the embedded small model, or Home Assistant's Assist"
     )
-    base_url: Address | None = Field(None, description='"http://host:11434/v1"; unused where embedded')
+    base_url: Address | None = Field(
+        None, description='"http://host:11434/v1"; home_assistant: "http://homeassistant.local:8123"; embedded: none'
+    )
+    agent: Name | None = Field(
+        None, description='home_assistant: an assistant by name, or an agent ("conversation.…"); not set: the preferred'
+    )
     model: Name | None = Field(None, description="as the server calls it; embedded: a name from `models list`")
     api_key: CredentialName | None = Field(None, description="name of the credential, never the key itself")
     system_prompt: str | None = Field(None, max_length=20_000, description="not set: the persona's prompt")
@@ -33,6 +40,30 @@ class LlmProfile(Section):
     def _has_address(self) -> LlmProfile:
         if self.kind == "openai" and not self.base_url:
             raise ValueError('a profile of kind "openai" needs base_url, such as "http://localhost:11434/v1"')
+        if self.kind != "home_assistant" and self.agent:
+            raise ValueError('agent belongs to profiles of kind "home_assistant"; the others have model')
+        return self
+
+    @model_validator(mode="after")
+    def _fits_home_assistant(self) -> LlmProfile:
+        if self.kind != "home_assistant":
+            return self
+        if not self.base_url:
+            raise ValueError(
+                'a profile of kind "home_assistant" needs base_url, such as "http://homeassistant.local:8123"'
+            )
+        if not self.api_key:
+            raise ValueError(
+                'a profile of kind "home_assistant" needs api_key, the name of a credential ("home-assistant-token"), '
+                "with a long-lived access token in it; Home Assistant makes one under your name, Security, Create token"
+            )
+        fields = LlmProfile.model_fields
+        foreign = [name for name in HOME_ASSISTANTS_OWN if getattr(self, name) != fields[name].default]
+        if foreign:
+            raise ValueError(
+                f"{', '.join(foreign)}: take it out; of an assistant in Home Assistant this is set there, under "
+                "Settings, Voice assistants"
+            )
         return self
 
 

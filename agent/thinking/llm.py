@@ -23,6 +23,7 @@ from agent.clock import Clock
 from agent.commands import AskLlm, CancelLlm
 from agent.config import Config
 from agent.events import Event, Health, LlmFailed, ReplyDelta, ReplyDone, Turn
+from agent.thinking.answerer import Unanswered
 from agent.thinking.failure import Failure
 
 if TYPE_CHECKING:
@@ -182,6 +183,8 @@ class Thinker:
 
         try:
             await profiles.answer(ask, on_text)
+        except Unanswered as unanswered:
+            self._emit(LlmFailed(self._clock(), ask.turn, "unanswered", str(unanswered)))
         except Failure as failure:
             self._emit(LlmFailed(self._clock(), ask.turn, failure.code, failure.detail))
         else:

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 from agent.clock import Clock
 from agent.config import Config, LlmProfile
+from agent.identity import device_id, device_name
 from agent.thinking.answerer import Answerer
 from agent.thinking.embedded import Embedded
 
 
 def answerer(name: str, profile: LlmProfile, config: Config, clock: Clock, server: Embedded | None) -> Answerer:
     """`server`: the one of our own, where the profile is of kind "embedded"."""
+    if profile.kind == "home_assistant":
+        from agent.thinking.home import Home
+
+        announced = config.mqtt.enabled and config.home_assistant.discovery
+        device = device_id(device_name(config.mqtt.device)) if announced else None
+        return Home(name, profile, device, config.conversation.history_s, clock)
     from agent.thinking.endpoint import Endpoint
     from agent.thinking.location import Remote
 

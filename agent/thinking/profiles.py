@@ -54,7 +54,10 @@ class Profiles:
         self._published: tuple[Status, str] = ("loading", "")  # as the thinker has told at its start
 
     async def answer(self, ask: AskLlm, on_text: OnText) -> None:
-        """The reply of the first profile that can. Raises Failure, with the first profile's code."""
+        """The reply of the first profile that can.
+
+        Raises Unanswered where one was well but none knew, else Failure, with the first profile's code.
+        """
         begun = False
 
         def hand_out(text: str) -> None:
@@ -64,20 +67,20 @@ class Profiles:
 
         question = Question(ask.text, ask.history, "", self._persona.prompt, self._persona.language)
         failures: list[Failure] = []
-        instead = ""
+        ignorance: Unanswered | None = None
         for standing in self._standings:
             try:
                 failure = await self._ask(standing, question, hand_out)
             except Unanswered as unanswered:
-                instead = instead or str(unanswered)
+                ignorance = ignorance or unanswered
                 continue
             if failure is None:
                 return
             if begun or failure.acted:
                 raise failure
             failures.append(Failure(failure.code, f"{standing.answerer.name}: {failure.detail}"))
-        if instead:
-            return on_text(instead)
+        if ignorance:
+            raise ignorance
         raise Failure(failures[0].code, "; ".join(failure.detail for failure in failures))
 
     async def watch(self) -> None:

@@ -21,11 +21,14 @@ QUICK = {"cold_first_token_timeout_s": 5.0, "first_token_timeout_s": 5.0, "token
 class Rig:
     """Runs a Thinker and keeps its events; `wait` for what has to come."""
 
-    def __init__(self, use: tuple[str, ...], profiles: dict[str, LlmProfile], language: str = "en") -> None:
+    def __init__(
+        self, use: tuple[str, ...], profiles: dict[str, LlmProfile], language: str = "en", **sections: Any
+    ) -> None:
         self.events: list[Event] = []
         self.fatal: list[str] = []
         self._came = threading.Condition()
-        config = Config(llm=Llm(use=use, profiles=profiles), persona=Persona(prompt="Be brief.", language=language))
+        persona = Persona(prompt="Be brief.", language=language)
+        config = Config(llm=Llm(use=use, profiles=profiles), persona=persona, **sections)
         self.thinker = Thinker(config, self._emit, now, self.fatal.append)
 
     def _emit(self, event: Event) -> None:
@@ -79,8 +82,8 @@ def profiles_rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Rig]
     monkeypatch.setattr("agent.thinking.refusals.JITTER_S", (0.01, 0.02))
     rigs: list[Rig] = []
 
-    def make(profiles: dict[str, LlmProfile], language: str = "en") -> Rig:
-        made = Rig(tuple(profiles), profiles, language)
+    def make(profiles: dict[str, LlmProfile], language: str = "en", **sections: Any) -> Rig:
+        made = Rig(tuple(profiles), profiles, language, **sections)
         rigs.append(made)
         made.thinker.start()
         return made
