@@ -13,7 +13,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from agent.config.answering import Conversation, Llm, LlmProfile, Persona, Tts
+from agent.config.answering import Conversation, Intents, Llm, LlmProfile, Persona, Tts
 from agent.config.hearing import AsrSection, EndpointSection, WakeSection, WakeWord
 from agent.config.house import Log, MqttSection, Privacy
 from agent.config.panel import Panel
@@ -28,6 +28,7 @@ __all__ = [
     "Conversation",
     "EndpointSection",
     "HomeAssistant",
+    "Intents",
     "Llm",
     "LlmProfile",
     "Log",
@@ -59,6 +60,7 @@ class Config(BaseSettings):
     tts: Tts = Tts()
     persona: Persona = Persona()
     conversation: Conversation = Conversation()
+    intents: Intents = Intents()
     mqtt: MqttSection = MqttSection()
     home_assistant: HomeAssistant = HomeAssistant()
     room: Room = Room()

@@ -81,6 +81,14 @@ class Llm(Section):
         return self
 
 
+class Intents(Section):
+    """The commands that are understood on the device itself, such as the time."""
+
+    local_first: bool = Field(
+        True, description="false: the language model is asked first, even for these; stop, mute and volume stay local"
+    )
+
+
 class Tts(Section):
     """The voice."""
 

@@ -20,7 +20,7 @@ from agent.commands import Command, Earcon, Exchange, Outcome
 from agent.dialogue.group import Group
 from agent.dialogue.quiet import Hours
 from agent.events import AsrFailed, Endpoint, Final, Part, Partial, Phase, SpeechStarted, Status, Turn
-from agent.requests import SayRequest, Value
+from agent.requests import Intent, SayRequest, Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,8 @@ class Rules:
     """The settings that shape behaviour; seconds, unless the name says otherwise.
 
     `follow_up`: how long to wait for the next question without a wake word, after an answer; None: not at all.
-    `follow_ups`: of them in a row at most. `barge_in`: the wake word interrupts the agent's speech.
+    `follow_ups`: of them in a row at most. `barge_in`: the wake word interrupts the agent's speech. `local_first`: what
+    is a local command is answered here; else the LLM is asked first, and this is what remains where it does not answer.
     """
 
     language: str = "en"
@@ -51,6 +52,7 @@ class Rules:
     barge_in: bool = True
     follow_up: float | None = None
     follow_ups: int = 8
+    local_first: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,10 +97,11 @@ class Transcribing:
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """The LLM has been asked and has not begun to answer."""
+    """The LLM has been asked and has not begun to answer. `fallback`: what we can answer ourselves if it cannot."""
 
     until: float
     sound_at: float | None
+    fallback: Intent | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,9 @@ from agent.events import (
 )
 from agent.requests import Intent
 
+# What makes it quiet has to work whoever is asked first, and only we know what we said.
+ALWAYS_LOCAL = frozenset({"stop", "mute", "volume_set", "volume_up", "volume_down", "repeat"})
+
 
 def woken(state: State, event: Wake) -> Step:
     """A wake word begins a new turn, whatever goes on; one that is too old is ignored.
@@ -109,13 +112,18 @@ def _unasked(state: State, now: float) -> Step:
 
 def ask(state: State, now: float, wall: datetime, text: str, intent: Intent | None) -> Step:
     """Answer a sentence of the current turn: here, where it is a local command, else by the LLM."""
-    if intent is not None:
-        answered, commands = answer(state, now, wall, intent)
-        return answered, (ShowEvent("intent", state.turn, {"name": intent.name, **intent.slots}), *commands)
+    if intent is not None and (state.rules.local_first or intent.name in ALWAYS_LOCAL):
+        return _locally(state, now, wall, intent)
     fresh = tuple(past for past in state.history if now - past.at <= state.rules.history_for)
     history: tuple[Exchange, ...] = tuple(past.exchange for past in fresh)
-    thinking = Thinking(now + state.rules.thinking_limit, sound_at=now + state.rules.thinking_sound_after)
+    sound_at = now + state.rules.thinking_sound_after
+    thinking = Thinking(now + state.rules.thinking_limit, sound_at, fallback=intent)
     return replace(state, activity=thinking, history=fresh), (AskLlm(state.turn, text, history),)
+
+
+def _locally(state: State, now: float, wall: datetime, intent: Intent) -> Step:
+    answered, commands = answer(state, now, wall, intent)
+    return answered, (ShowEvent("intent", state.turn, {"name": intent.name, **intent.slots}), *commands)
 
 
 def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed) -> Step:
@@ -124,12 +132,16 @@ def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed) -> Step:
     match (state.activity, event):
         case (Thinking() | Speaking(complete=False), ReplyDelta(text=text)):
             return _write(state, now, text)
+        case (Thinking(fallback=Intent() as intent), ReplyDone() | LlmFailed()):
+            return _locally(state, now, event.at.wall, intent)
         case (Thinking(), ReplyDone()):
             return fail(state, now, "bad_reply", "the language model sent an empty answer")
         case (Speaking(complete=False), ReplyDone()):
             invites = wanted(state)
             done = Speaking(speaking_until(state, now, state.talk.reply), complete=True, invites=invites)
             return enter(state, done), (Speak(state.turn, "", last=True, invites=invites),)
+        case (Thinking(), LlmFailed(code="unanswered", detail=words)):
+            return speak(state, now, words)
         case (Thinking(), LlmFailed(code=code, detail=detail)):
             return fail(state, now, code, detail)
         case (Speaking(complete=False), LlmFailed(code=code, detail=detail)):

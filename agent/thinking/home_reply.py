@@ -90,10 +90,10 @@ class HomeReply:
             return self._write(speech.removeprefix(said)) if speech.startswith(said) else []
         if not self._ignorant(response):
             return self._write(speech or ACKNOWLEDGED)
-        if speech:
+        if 0 < len(speech) <= MAX_TEXT:
             self.unanswered = Unanswered(sound(speech))
         else:
-            self._fail("bad_reply", "no answer, and no word about it")
+            self._fail("bad_reply", "no answer, and nothing to say about it")
         return []
 
     def _ignorant(self, response: Mapping[str, Any]) -> bool:
