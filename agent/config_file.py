@@ -1,7 +1,8 @@
 """From file, environment and command line to a `Config`, or to all errors at once.
 
 Rules:
-- Later sources win key by key: TOML file < `VOICE_AGENT__SECTION__KEY` < overrides ("audio.mic.device").
+- Later sources win key by key: TOML file < `VOICE_AGENT__SECTION__KEY` < settings that were changed while the agent ran
+  < overrides of the command line ("audio.mic.device").
 - Every key that the model does not know is an error, wherever it comes from. Every error names its key path and where
   the value came from (line, variable), and never repeats a text, since it might be a secret.
 - In a variable, `[…]` and `{…}` are read as TOML, anything else as text; an empty variable is as good as none.
@@ -31,7 +32,7 @@ Key = tuple[str | int, ...]
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """`key`: dotted path ("" for the file as a whole); `where`: file and line, variable, or command line."""
+    """`key`: dotted path ("" for the file as a whole); `where`: file and line, variable, setting, or command line."""
 
     key: str
     message: str
@@ -78,8 +79,10 @@ def default_paths() -> tuple[Path, Path]:
     return Path("/etc/voice-agent/config.toml"), Path(base) / "voice-agent/config.toml"
 
 
-def load(path: Path | None = None, overrides: Mapping[str, object] = {}) -> Config:
+def load(path: Path | None = None, overrides: Mapping[str, object] = {}, settings: Mapping[str, object] = {}) -> Config:
     """The configuration of this process. Without `path` the default files count, and none of them has to exist.
+
+    `settings`, `overrides`: dotted keys and their values.
 
     Raises ConfigError.
     """
@@ -92,8 +95,9 @@ def load(path: Path | None = None, overrides: Mapping[str, object] = {}) -> Conf
     for name in sorted(os.environ):
         if name.startswith(PREFIX) and os.environ[name]:
             draft.put(*_variable(name, os.environ[name]))
-    for dotted, value in overrides.items():
-        draft.put(tuple(dotted.split(".")), value, "command line")
+    for origin, values in (("setting", settings), ("command line", overrides)):
+        for dotted, value in values.items():
+            draft.put(tuple(dotted.split(".")), value, origin)
     try:
         return Config(**draft.values)
     except ValidationError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from agent.daemon.signals import Signals
@@ -24,15 +25,15 @@ def run(args: argparse.Namespace) -> int:
 
     file = args.config or next((path for path in config_file.default_paths() if path.exists()), None)
 
-    def load() -> Config:
-        return config_file.load(file, overrides(args))
+    def load(settings: Mapping[str, object]) -> Config:
+        return config_file.load(file, overrides(args), settings)
 
-    config = load()
+    config = load({})
     for warning in config_file.warnings(config):
         output.note(f"warning: {warning}")
     from agent.daemon.daemon import main
 
-    return main(config, load, signals)
+    return main(config, load, signals, file)
 
 
 def overrides(args: argparse.Namespace) -> dict[str, object]:

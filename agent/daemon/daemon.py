@@ -1,9 +1,8 @@
 """The life of the process: it checks what it needs, opens the rooms, turns the inbox, obeys signals, and ends.
 
 `READY=1` waits for the configuration, the models' checksums and the wake words, and for nothing else. Which rooms there
-are is `agent.daemon.rooms`; what they do is decided in `agent.dialogue`. On SIGHUP another configuration is carried out
-between two events (`agent.daemon.reload`): a turn that has a room in hand which is to be replaced is ended as by
-"stop", since a turn may last over a minute and a reload may not; any other turn goes on.
+are is `agent.daemon.rooms`; what they do is decided in `agent.dialogue`. On SIGHUP, or for a setting,
+another configuration is carried out between two events (`agent.daemon.renewal`).
 """
 
 from __future__ import annotations
@@ -12,74 +11,74 @@ import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agent import clock, engines, models
-from agent.commands import ChangeSetting, ShowEvent, ShowSetting
+from agent import clock, models
+from agent.commands import Answer, ChangeSetting, Examine, Restart, ShowEvent
 from agent.config import Config
-from agent.daemon import logs, store
+from agent.config_file import ConfigError
+from agent.daemon import logs, overlay, store
+from agent.daemon.checkup import Checkup
 from agent.daemon.inbox import Inbox
-from agent.daemon.plan import NEEDED, Plan, changed_keys, place
+from agent.daemon.overlay import Load, Overlaid
+from agent.daemon.plan import Plan
 from agent.daemon.receipts import Receipts
-from agent.daemon.reload import DIGESTS, Change, Refused, Reload, prepare
+from agent.daemon.reload import Reload
+from agent.daemon.renewal import Household, Renewal
 from agent.daemon.report import Report, runtime_folder
 from agent.daemon.rooms import Rooms, Wiring, build
 from agent.daemon.signals import LastResort, Signals
-from agent.daemon.startup import engine_names, first_state, names, renewed
+from agent.daemon.startup import LOADING_S, Source, engine_names, first_state, planned, restart_from
 from agent.daemon.status import status_line
 from agent.daemon.steward import Errand, Steward
 from agent.daemon.storm import WakeStorm
 from agent.daemon.systemd import Notifier, Watchdog
 from agent.dialogue.state import State
-from agent.events import DeadlinePassed, Event, Requested, SettingChanged
+from agent.events import Event, Requested, SettingChanged
 from agent.hearing.wake import WakeModelError
 from agent.requests import Intent, StopRequest
-from agent.thinking.intents import Intents
 
 DONE, INTERNAL, TEMPORARY, BAD_CONFIG = 0, 70, 75, 78
+RESTART = 100  # the unit names it: RestartForceExitStatus=
 STOP_LIMIT_S = 2.5
 TICK_S = 5.0
 EAR_LIMIT_S, MOUTH_LIMIT_S, MQTT_LIMIT_S = 8.0, 8.0, 30.0
-LOADING_S, SLOWEST_BYTES_S = 60.0, 4e6  # a worn SD card, and the checksum on the slowest board
 
 log = logging.getLogger(__name__)
 
 
-def main(config: Config, load: Callable[[], Config], signals: Signals) -> int:
+def main(config: Config, load: Load, signals: Signals, file: Path | None) -> int:
     """Run the agent until SIGTERM or a fatal fault; returns the exit code of the contract.
 
-    `load` reads the configuration again, from where `config` came, or raises ConfigError.
+    `load` reads the configuration again, from where `config` came (`file`, if there is one), lays settings over it, or
+    raises ConfigError.
     """
     logging_off = logs.start(config.log, logs.known_secrets(config))
     try:
-        return _run(config, load, signals)
+        return _run(load, file, signals)
     finally:
         logging_off()
 
 
-def _run(config: Config, load: Callable[[], Config], signals: Signals) -> int:
+def _run(load: Load, file: Path | None, signals: Signals) -> int:
     notifier = Notifier()
     try:
-        chosen = engines.choose(config)
         folder = store.state_folder()
-        for path in chosen.models():
-            notifier.extend(LOADING_S + _size(path) / SLOWEST_BYTES_S)
-            models.verify(path, cached=folder / DIGESTS)
+        source = Source(load, file, folder, store.read_settings(folder))
         with store.lock(folder):
-            return Daemon(Plan(config, chosen), folder, load, signals, notifier).run()
+            plan, laid = planned(source, notifier)
+            return Daemon(source, plan, laid, signals, notifier).run()
     except (models.ModelMissing, models.ModelDamaged, WakeModelError) as error:
         log.error("%s", error, extra={"code": "model"})
+        return BAD_CONFIG
+    except ConfigError as error:
+        log.error("%s", error, extra={"code": "config"})
         return BAD_CONFIG
     except (store.AlreadyRunning, OSError) as error:
         log.error("%s", error, extra={"code": "start"})
         return TEMPORARY
-
-
-def _size(model: Path) -> int:
-    """Bytes of a model, which is a file or a folder."""
-    return sum(file.stat().st_size for file in (model.rglob("*") if model.is_dir() else (model,)) if file.is_file())
 
 
 def heard_at(turned_at: float, progress: float, state: State) -> float:
@@ -92,21 +91,14 @@ def heard_at(turned_at: float, progress: float, state: State) -> float:
 class Daemon:
     """One instance is one life of the process."""
 
-    def __init__(
-        self, plan: Plan, folder: Path, load: Callable[[], Config], signals: Signals, notifier: Notifier
-    ) -> None:
-        config = plan.config
-        self._plan = plan
-        self._folder = folder
-        self._load = load
+    def __init__(self, source: Source, plan: Plan, laid: Overlaid, signals: Signals, notifier: Notifier) -> None:
+        config, folder = plan.config, source.folder
         self._signals = signals
         self._notifier = notifier
         self._code = DONE
         self._stops = 0
-        self._refusal = ""  # of the last reload
         self._last_resort = LastResort()
         self._watchdog = Watchdog(notifier)
-        self._intents = Intents(config.persona.language, names(config))
         self._store = store.Store(folder, self._emit, clock.now, config.privacy.keep_receipts)
         self._scores: Mapping[str, Any] = store.read_wake_scores(folder)
         self._receipts = Receipts(engine_names(config, plan.engines), config.privacy.publish_transcript)
@@ -114,9 +106,16 @@ class Daemon:
         self._report = Report(runtime_folder(os.environ), clock.now)
         self._rooms = Rooms(build(plan, self._wiring()))
         self._steward = Steward(self._rooms, self._store, self._receipts, self._storm, self._changed, self._attend)
-        state = first_state(config, folder)
+        laid_over = overlay.in_force(config, laid.kept)
+        state = first_state(config, source.kept, laid_over, restart_from(os.environ, folder))
         self._inbox = Inbox(state, self._match, self._receipts.see, self._steward.act, clock.now)
-        self._reload = Reload(notifier.reloading, self._prepare, self._carry_out, self._refuse)
+        household = Household(
+            self._rooms, self._inbox, self._store, self._receipts, notifier, self._wiring, self._changed
+        )
+        self._renewal = Renewal(plan, laid.kept, overlay.kept_in(source.kept), source.load, folder, household)
+        renewal = self._renewal
+        self._reload = Reload(notifier.reloading, renewal.prepare, renewal.carry_out, renewal.refuse)
+        self._checkup = Checkup(source.file, self._tell)
 
     def run(self) -> int:
         """Start everything, turn the inbox until told to stop, stop everything."""
@@ -138,8 +137,7 @@ class Daemon:
         self._watch()
         self._notifier.ready()
         log.info("ready", extra={"code": "ready"})
-        # The sentences of local intents take a while to load and are first needed when somebody has spoken.
-        threading.Thread(target=self._intents.warm, name="intents", daemon=True).start()
+        self._renewal.warm()
         self._reload.start()
 
     def _watch(self) -> None:
@@ -161,6 +159,7 @@ class Daemon:
         self._notifier.stopping()
         self._last_resort.arm(STOP_LIMIT_S, self._code)
         self._reload.stop()
+        self._checkup.stop()
         self._inbox.handle(Requested(clock.now(), StopRequest()))
         self._rooms.silence()
         self._inbox.finish()
@@ -179,19 +178,29 @@ class Daemon:
     def _changed(self) -> None:
         """Tell systemd, and whoever reads the report, how it goes."""
         house, state = self._rooms.house, self._inbox.state
-        self._notifier.status(status_line(state, self._refusal))
+        self._notifier.status(status_line(state, self._renewal.refusal))
         sound = house.capture.description(), house.playback.description()
         self._report.update(state, self._rooms.counters(), *sound)
 
     def _attend(self, errand: Errand) -> None:
-        if isinstance(errand, ChangeSetting):
-            reason = "this version cannot change it yet"
-            self._emit(SettingChanged(clock.now(), errand.name, None, id=errand.id, ok=False, reason=reason))
+        match errand:
+            case ChangeSetting(name=name, id=sender):
+                if not self._reload.wish(errand):
+                    reason = "too many changes wait already"
+                    self._emit(SettingChanged(clock.now(), name, None, id=sender, ok=False, reason=reason))
+            case Examine(id=sender):
+                self._checkup.ask(sender)
+            case Restart():
+                log.info("ending, so that systemd starts afresh", extra={"code": "restart"})
+                self._store.restart(time.monotonic())
+                self._code = RESTART
+                self._inbox.stop()
+
+    def _tell(self, shown: Answer | ShowEvent) -> None:
+        self._inbox.between(lambda: self._steward.act(shown))
 
     def _match(self, text: str) -> Intent | None:
-        return self._intents.match(text)
-
-    # The reload: `_prepare` is called on its thread, `_renew` and `_tell_refusal` by the main loop.
+        return self._renewal.match(text)
 
     def _wiring(self) -> Wiring:
         return Wiring(self._emit, self._fatal, self._scores, self._keep_scores)
@@ -199,56 +208,6 @@ class Daemon:
     def _keep_scores(self, scores: Mapping[str, Any]) -> None:
         self._scores = scores
         self._store.wake_scores(scores)
-
-    def _prepare(self) -> Change:
-        return prepare(self._load, self._plan, self._rooms.house, self._intents, self._wiring(), self._folder)
-
-    def _carry_out(self, change: Change) -> None:
-        self._between(lambda: self._renew(change))
-
-    def _refuse(self, refused: Refused) -> None:
-        self._between(lambda: self._tell_refusal(refused))
-
-    def _between(self, job: Callable[[], None]) -> None:
-        """Let the main loop do this and tell systemd that the reload is over; wait for it."""
-        done = threading.Event()
-
-        def work() -> None:
-            job()
-            self._changed()
-            self._notifier.ready()
-            done.set()
-
-        self._inbox.between(work)
-        done.wait()
-
-    def _renew(self, change: Change) -> None:
-        old, config = self._plan.config, change.plan.config
-        if NEEDED[self._inbox.state.phase] & change.names:
-            self._inbox.handle(Requested(clock.now(), StopRequest()))
-        before = self._inbox.state
-        self._inbox.change(lambda state: renewed(state, old, config, self._store.kept("volume")))
-        state = self._inbox.state
-        logs.renew(config)
-        self._rooms.replace(change.house, change.names, state, moved=place(old) != place(config))
-        self._inbox.handle(DeadlinePassed(clock.now()))  # the new rules may make it louder or softer
-        if state.volume != before.volume:
-            self._rooms.show(ShowSetting("volume", state.volume, keep=False))
-        self._plan, self._intents, self._refusal = change.plan, change.intents, ""
-        self._receipts.renew(engine_names(config, change.plan.engines), config.privacy.publish_transcript)
-        self._store.keep_receipts = config.privacy.keep_receipts
-        keys = ", ".join(changed_keys(old, config))
-        took_s = time.monotonic() - change.asked_at
-        log.info("reloaded in %.2f s; changed: %s", took_s, keys or "nothing", extra={"code": "reload.done"})
-        self._rooms.show(ShowEvent("reload", None, {"ok": True, "changed": keys}))
-
-    def _tell_refusal(self, refused: Refused) -> None:
-        self._refusal = f"reload refused: {refused.reasons[0]}"
-        for reason in refused.reasons:
-            log.error(
-                "the new configuration is refused, the old one stays: %s", reason, extra={"code": "reload.rejected"}
-            )
-        self._rooms.show(ShowEvent("reload", None, {"ok": False, "message": str(refused)}))
 
     # From any thread.
 
@@ -260,6 +219,8 @@ class Daemon:
         if self._stops:
             os._exit(self._code)
         self._stops += 1
+        if self._code == RESTART:
+            self._code = DONE  # whoever stops us does not want us back
         self._last_resort.arm(STOP_LIMIT_S, self._code)
         self._inbox.stop()
 

@@ -1,10 +1,13 @@
-"""SIGHUP: the configuration is read anew, checked as at the start, and given to the daemon, or refused as a whole.
+"""The configuration is read anew, checked as at the start, and given to the daemon, or refused as a whole: because of
+SIGHUP, or because somebody wishes a setting to be another.
 
 Rules:
 - All that takes time (reading, checksums, loading wake words) happens on a thread of its own, while the agent goes on.
   Only the change itself is done by the main loop, between two events.
-- systemd is told RELOADING=1 before and READY=1 after it, whatever comes out.
+- systemd is told RELOADING=1 before and READY=1 after SIGHUP, whatever comes out; wishes are none of its business.
 - Signals that come while a reload is at work are one more reload after it. Signals during the stop are nothing.
+- Wishes are carried out one after the other, since one that is refused must not take others with it, and each is
+  answered. One that a newer wish for the same setting has overtaken comes to nothing.
 - What was replaced is freed at once, since a small device has no room for two sets of models.
 - Refused means that nothing has changed; all reasons are told at once.
 """
@@ -15,22 +18,29 @@ import gc
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from agent import credentials, engines, models
+from agent.commands import ChangeSetting
 from agent.config import Config
 from agent.config_file import ConfigError
 from agent.daemon.plan import Plan, RoomName, stale
 from agent.daemon.rooms import House, Wiring, build
 from agent.daemon.startup import names
+from agent.daemon.store import DIGESTS
 from agent.engines import Engines
 from agent.hearing.wake import WakeModelError
 from agent.models import ModelDamaged, ModelMissing
+from agent.requests import Value
 from agent.thinking.intents import Intents
 
-DIGESTS = "verified.json"
+MAX_WAITING = 32
+OVERTAKEN = "a newer value came before this one could be tried"
+
+T = TypeVar("T")
 
 
 class Refused(Exception):
@@ -43,35 +53,48 @@ class Refused(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A plan that can be carried out at once: `house` has new rooms for the `names`, with the wake words loaded."""
+    """A plan that can be carried out at once: `house` has new rooms for the `names`, with the wake words loaded.
+
+    `kept`, `dropped`: the settings that are laid over it, and those that cannot be, with the reasons.
+    """
 
     plan: Plan
     names: frozenset[RoomName]
     house: House
     intents: Intents
     asked_at: float  # monotonic seconds
+    wish: ChangeSetting | None = None
+    kept: Mapping[str, Value] = field(default_factory=dict)
+    dropped: Mapping[str, str] = field(default_factory=dict)
 
 
 class Reload:
-    """`ask` may be called by a signal handler. `load` reads the configuration; the others are called on the thread:
-    `begin` first, then `prepare`, and one of `carry_out` and `refuse`, which return when all is done."""
+    """`ask` may be called by a signal handler. All that is given is called on the thread: `begin` first where it is a
+    SIGHUP, then `prepare`, and one of `carry_out` and `refuse`, which return when all is done."""
 
     def __init__(
         self,
         begin: Callable[[], None],
-        prepare: Callable[[], Change],
+        prepare: Callable[[ChangeSetting | None], Change],
         carry_out: Callable[[Change], None],
-        refuse: Callable[[Refused], None],
+        refuse: Callable[[Refused, ChangeSetting | None], None],
     ) -> None:
         self._begin = begin
         self._prepare = prepare
         self._carry_out = carry_out
         self._refuse = refuse
-        self._asked: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._asked: queue.SimpleQueue[ChangeSetting | None] = queue.SimpleQueue()
         self._stopping = threading.Event()
 
     def ask(self) -> None:
         self._asked.put(None)
+
+    def wish(self, wish: ChangeSetting) -> bool:
+        """Whether it will be looked at; there may be too many already."""
+        if self._asked.qsize() >= MAX_WAITING:
+            return False
+        self._asked.put(wish)
+        return True
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="reload", daemon=True).start()
@@ -83,21 +106,31 @@ class Reload:
 
     def _run(self) -> None:
         while True:
-            self._asked.get()
+            asked = [self._asked.get()]
             while not self._asked.empty():
-                self._asked.get()
-            if self._stopping.is_set():
-                return
+                asked.append(self._asked.get())
+            wishes = [wish for wish in asked if wish is not None]
+            for wish in wishes if None not in asked else (None, *wishes):
+                if self._stopping.is_set():
+                    return
+                newest = wish is None or next(each for each in reversed(wishes) if each.name == wish.name)
+                if wish is None or wish is newest:
+                    self._do(wish)
+                else:
+                    self._refuse(Refused(OVERTAKEN), wish)
+
+    def _do(self, wish: ChangeSetting | None) -> None:
+        if wish is None:
             self._begin()
-            try:
-                change = self._prepare()
-            except Refused as refused:
-                self._refuse(refused)
-            else:
-                self._carry_out(change)
-                if change.names:
-                    del change
-                    gc.collect()  # rooms and their callbacks refer to each other, so models and descriptors wait for it
+        try:
+            change = self._prepare(wish)
+        except Refused as refused:
+            self._refuse(refused, wish)
+            return
+        self._carry_out(change)
+        if change.names:
+            del change
+            gc.collect()  # rooms and their callbacks refer to each other, so models and descriptors wait for it
 
 
 def prepare(
@@ -121,10 +154,7 @@ def prepare(
 
 def read(load: Callable[[], Config], old: Plan, folder: Path) -> Plan:
     """The configuration and its engines, all of it checked. Raises Refused."""
-    try:
-        config = load()
-    except ConfigError as error:
-        raise Refused(*(str(problem) for problem in error.problems)) from None
+    config = loaded(load)
     reasons = list(_missing(config, old.config))
     try:
         chosen = engines.choose(config)
@@ -134,6 +164,14 @@ def read(load: Callable[[], Config], old: Plan, folder: Path) -> Plan:
     if reasons:
         raise Refused(*reasons)
     return Plan(config, chosen)
+
+
+def loaded(load: Callable[[], T]) -> T:
+    """Raises Refused."""
+    try:
+        return load()
+    except ConfigError as error:
+        raise Refused(*(str(problem) for problem in error.problems)) from None
 
 
 def _missing(config: Config, old: Config) -> Iterator[str]:

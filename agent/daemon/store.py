@@ -24,7 +24,8 @@ from agent.requests import Value
 
 QUEUE = 256
 MAX_RECEIPTS_BYTES = 4 << 20
-SETTINGS, WAKE_SCORES = "settings.json", "wake_scores.json"
+SETTINGS, WAKE_SCORES, DIGESTS, RESTART = "settings.json", "wake_scores.json", "verified.json", "restart.json"
+BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,21 @@ def read_settings(folder: Path) -> dict[str, Any]:
 def read_wake_scores(folder: Path) -> dict[str, Any]:
     """What `Store.wake_scores` last wrote (`agent.hearing.scores` understands it); {} as for settings."""
     return _read(folder / WAKE_SCORES)
+
+
+def read_restart(folder: Path) -> float | None:
+    """When, in monotonic seconds of this boot, the agent last ended because somebody asked for a restart."""
+    document = _read(folder / RESTART)
+    at = document.get("monotonic_s")
+    return float(at) if isinstance(at, int | float) and document.get("boot") == _boot() else None
+
+
+def _boot() -> str:
+    """proc(5); the monotonic clock begins with it."""
+    try:
+        return BOOT_ID.read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -107,13 +123,13 @@ class Store:
         """Keep what somebody has set; None: forget it."""
         self._put(lambda: self._save(name, value))
 
-    def kept(self, name: str) -> bool:
-        """Whether somebody has ever changed this setting."""
-        return name in self._settings
-
     def wake_scores(self, document: Mapping[str, Any]) -> None:
         """Replace the recorded wake scores; the document must not change any more."""
         self._put(lambda: self._replace(WAKE_SCORES, document))
+
+    def restart(self, monotonic_s: float) -> None:
+        """The process ends because somebody asked for a restart."""
+        self._put(lambda: self._replace(RESTART, {"boot": _boot(), "monotonic_s": monotonic_s}))
 
     def _put(self, job: Callable[[], None] | None) -> None:
         try:

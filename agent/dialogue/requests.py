@@ -8,7 +8,7 @@ from typing import assert_never
 from agent.commands import ChangeSetting, Command, Earcon, Examine, Restart, ShowTranscript
 from agent.dialogue.announcements import announce, drop
 from agent.dialogue.replies import begin, leave
-from agent.dialogue.results import done, refused
+from agent.dialogue.results import done, refused, told
 from agent.dialogue.settings import MuteSource, locked, set_do_not_disturb, set_mute, set_volume
 from agent.dialogue.state import State, Step
 from agent.dialogue.turn import ask, listen
@@ -100,8 +100,8 @@ def _restart(state: State, now: float, request: str | None) -> Step:
     """Answered before it is done: nobody will be there to answer after it."""
     if state.restart_from is None:
         remedy = "no systemd would start the agent again; end it and start it by hand, or install the service"
-        return state, refused(request, "unsupported", remedy)
+        return state, told(request, "unsupported", remedy)
     if now < state.restart_from:
         left = ceil(state.restart_from - now)
-        return state, refused(request, "refused", f"it has just been started; ask again in {left} s")
+        return state, told(request, "refused", f"it has just been restarted; ask again in {left} s")
     return state, (*done(request), Restart())

@@ -1,8 +1,8 @@
-"""The answer to a command that carried an id; one without gets none."""
+"""The answer to a command that carried an id; one without gets none, or an event where nobody would notice."""
 
 from __future__ import annotations
 
-from agent.commands import Answer, Command
+from agent.commands import Answer, Command, ShowEvent
 
 
 def done(request: str | None) -> tuple[Command, ...]:
@@ -11,3 +11,8 @@ def done(request: str | None) -> tuple[Command, ...]:
 
 def refused(request: str | None, code: str, message: str) -> tuple[Command, ...]:
     return () if request is None else (Answer(request, False, code, message),)
+
+
+def told(request: str | None, code: str, message: str) -> tuple[Command, ...]:
+    """Refused, for whoever pressed a button without an id: Home Assistant does."""
+    return refused(request, code, message) or (ShowEvent("error", None, {"code": code, "message": message}),)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Literal
 
 from agent.commands import Command, SetMute, SetVolume, ShowEvent, ShowSetting
-from agent.dialogue.results import done, refused
+from agent.dialogue.results import done, told
 from agent.dialogue.state import Held, State, Step
 from agent.events import SettingChanged
 
@@ -37,10 +37,7 @@ def setting_changed(state: State, event: SettingChanged) -> Step:
         held = {**state.settings, event.name: Held(event.value, event.changed)}
         shown = ShowSetting(event.name, event.value, changed=event.changed)
         return replace(state, settings=held), (shown, *done(event.id))
-    if event.id is not None:
-        return state, refused(event.id, "refused", event.reason)
-    error = {"code": "setting", "setting": event.name, "message": event.reason}
-    return state, (ShowEvent("error", None, error),)
+    return state, told(event.id, "refused", event.reason)
 
 
 def set_mute(state: State, on: bool, source: MuteSource) -> Step:
