@@ -58,6 +58,9 @@ def _purge(config: Config, device: str, password: str | None, args: argparse.Nam
             print(topic)
         verb = "would be deleted" if args.dry_run else "deleted"
         output.note(f"{len(purged.removed)} topics of {device} {verb} at {broker}")
+        if len(purged.unseen) > 1:  # but for an announcement that was never made
+            note = f"{len(purged.unseen)} topics of {device} deleted unseen, which this user may not read"
+            output.note(note)
     if purged.left:
         raise Unavailable(f"{len(purged.left)} topics are there again: somebody publishes them, {purged.left[0]} first")
     return 0

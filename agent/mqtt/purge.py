@@ -3,7 +3,8 @@
 Rules:
 - What is kept is asked of the broker, so that what an older version left goes too; retained commands also, which nobody
   obeys. Then it is asked again, until nothing is left.
-- Where a broker lets us write the announcement but not read it, it is deleted unseen.
+- Where a broker lets us write but not read, all that this version publishes is deleted unseen. Whether it lets us read
+  our own topics shows in a message that we send to ourselves.
 - A device that is online would say much of it again, so its topics are left alone unless that is forced. `online` is
   what the broker keeps: one that lost power together with its broker may seem to be there.
 - A client id of its own is used, and the will would delete a message that nobody keeps.
@@ -21,11 +22,14 @@ from agent.mqtt import discovery
 from agent.mqtt.happenings import Connected, Happening, Lost, Published, Received, Subscribed
 from agent.mqtt.link import Bell, Link
 from agent.mqtt.session import client_id, machine_id
-from agent.mqtt.topics import ONLINE, STATUS, Message, Topics
+from agent.mqtt.topics import HEARING, ONLINE, STATUS, Message, Topics
+from agent.settings import SETTINGS
 
 ANSWER_S = 5.0
 QUIET_S = 0.5  # after which a broker has told all that it keeps
 ROUNDS = 5
+PROBE = "event/purge"
+KNOWN = (STATUS, HEARING, "state", "health", "stats", "models", "timers", "instance")
 
 
 class PurgeFault(Exception):
@@ -68,8 +72,9 @@ class Purge:
         self._prefix = config.home_assistant.prefix
         self._password = password
         name = client_id(f"{device}/purge", machine_id())
-        self._link = Link(config.mqtt, name, Message(f"{self._topics.root}/event/purge", b""), Bell())
+        self._link = Link(config.mqtt, name, Message(f"{self._topics.root}/{PROBE}", b""), Bell())
         self._happened: list[Happening] = []
+        self._readable = False
 
     def __enter__(self) -> Purge:
         try:
@@ -92,10 +97,14 @@ class Purge:
         answer = self._await(lambda each: isinstance(each, Subscribed))
         if isinstance(answer, Subscribed) and answer.refusal:
             raise PurgeFault(f"the broker does not let us read {self._topics.root}/#: {answer.refusal}")
+        probe = Message(f"{self._topics.root}/{PROBE}", b"{}")
+        self._link.publish(probe)
         kept: dict[str, bytes] = {}
         while (received := self._next(lambda each: isinstance(each, Received), QUIET_S)) is not None:
             if isinstance(received, Received) and received.retain:
                 kept[received.topic] = received.payload
+            elif isinstance(received, Received) and received.topic == probe.topic:
+                self._readable = True
         return {topic: kept[topic] for topic in sorted(kept) if kept[topic]}
 
     def run(self, force: bool = False) -> Purged:
@@ -103,8 +112,7 @@ class Purge:
         kept = self.kept()
         if not force and kept.get(f"{self._topics.root}/{STATUS}") == ONLINE.encode():
             raise StillOnline(f"{self._topics.device} is online")
-        announcement = discovery.topic(self._prefix, self._topics.device)
-        unseen = () if announcement in kept else (announcement,)
+        unseen = tuple(topic for topic in self._known() if topic not in kept)
         removed = dict.fromkeys(kept)
         for _ in range(ROUNDS):
             for topic in (*kept, *unseen):
@@ -114,6 +122,12 @@ class Purge:
                 break
             removed |= dict.fromkeys(kept)
         return Purged(tuple(sorted(removed)), unseen, tuple(kept))
+
+    def _known(self) -> tuple[str, ...]:
+        """What may be there though it cannot be read."""
+        announcement = discovery.topic(self._prefix, self._topics.device)
+        names = () if self._readable else (*KNOWN, *(f"setting/{name}" for name in SETTINGS))
+        return (announcement, *(f"{self._topics.root}/{name}" for name in names))
 
     def _delete(self, topic: str) -> None:
         number = self._link.publish(Message(topic, b"", retain=True))

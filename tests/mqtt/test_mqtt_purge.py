@@ -149,6 +149,24 @@ def test_an_announcement_that_may_be_written_but_not_read_goes_unseen(
     assert retained(observers, broker.port, username="watcher", password="") == set()
 
 
+def test_what_may_only_be_written_goes_unseen(
+    broker: Broker, observers: Observers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "acl").write_text(f"topic write {ROOT}/#\ntopic write {CONFIG}\nuser watcher\ntopic readwrite #\n")
+    broker.stop()
+    broker.extra = f"allow_anonymous true\nacl_file {tmp_path}/acl"
+    broker.start()
+    observer = observers(broker.port, username="watcher", password="")
+    for name in (CONFIG, f"{ROOT}/state", f"{ROOT}/hearing", f"{ROOT}/setting/voice"):
+        observer.publish(name, b"x", retain=True)
+    observer.flush()
+    assert main(["mqtt", "purge", *written(tmp_path, broker.port)]) == 0
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert "topics of kitchen deleted unseen" in shown.err
+    assert retained(observers, broker.port, username="watcher", password="") == set()
+
+
 def test_a_broker_that_is_away_or_refuses_is_temporary(
     broker: Broker, observers: Observers, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
