@@ -31,7 +31,12 @@ def mute_switched(state: State, event: MuteSwitched) -> Step:
 
 
 def pressed(state: State, event: Pressed) -> Step:
-    """What the button means; a press that can do nothing is answered by a sound."""
+    """What the button means, and that it was pressed; a press that can do nothing is answered by a sound."""
+    after, commands = _obey(state, event)
+    return after, (ShowEvent("button", None, {"action": event.action}), *commands)
+
+
+def _obey(state: State, event: Pressed) -> Step:
     match event.action:
         case "stop":
             return _ask(state, event, StopRequest())

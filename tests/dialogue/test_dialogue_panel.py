@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from scripts import Script, has, only
 
 from agent.commands import Answer, Command, Earcon, Hush, SetMute, ShowEvent, ShowSetting, StartListening, TurnEnded
+from agent.dialogue.settings import LOCKED
 from agent.dialogue.state import Idle, Rules, State
 from agent.dialogue.step import deadline
 from agent.events import Event, Final, Health, MuteSwitched, PanelAction, Pressed, SpeechDone
@@ -42,6 +43,13 @@ def test_a_short_press_listens() -> None:
     assert script.state.phase == "listening"
 
 
+@pytest.mark.parametrize("action", ACTIONS)
+def test_every_press_is_told(action: PanelAction) -> None:
+    for state in (State(), State(muted=True), State(switched_off=True)):
+        events = [each for each in press(Script(state), action) if isinstance(each, ShowEvent)]
+        assert events[0] == ShowEvent("button", None, {"action": action})
+
+
 def test_a_short_press_ends_what_goes_on() -> None:
     script = Script()
     script.wake()
@@ -68,7 +76,7 @@ def test_a_long_press_mutes_and_opens_again() -> None:
     assert only(SetMute, commands) == SetMute(True)
     assert only(TurnEnded, commands).outcome == "interrupted"
     told = [command.data for command in commands if isinstance(command, ShowEvent)]
-    assert told == [{"on": True, "source": "button"}]
+    assert told == [{"action": "mute"}, {"on": True, "source": "button"}]
     assert only(ShowSetting, commands) == ShowSetting("mute", True, keep=True)
     assert only(SetMute, press(script, "mute")) == SetMute(False)
 
@@ -111,7 +119,8 @@ def test_the_button_cannot_open_what_the_switch_has_closed() -> None:
     script = Script(State(switched_off=True))
     commands = press(script, "mute")
     assert only(Earcon, commands).name == "error"
-    assert only(ShowEvent, commands).data["code"] == "hardware_mute"
+    told = [command.data for command in commands if isinstance(command, ShowEvent)]
+    assert told == [{"action": "mute"}, {"code": "hardware_mute", "message": LOCKED}]
     assert not script.state.muted
 
 
