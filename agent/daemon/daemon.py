@@ -19,7 +19,7 @@ from agent import clock, models
 from agent.commands import Answer, ChangeSetting, Examine, Restart, ShowEvent
 from agent.config import Config
 from agent.config_file import ConfigError
-from agent.daemon import logs, overlay, store
+from agent.daemon import logs, overlay, statistics, store
 from agent.daemon.checkup import Checkup
 from agent.daemon.inbox import Inbox
 from agent.daemon.overlay import Load, Overlaid
@@ -104,7 +104,7 @@ class Daemon:
         self._receipts = Receipts(engine_names(config, plan.engines), config.privacy.publish_transcript)
         self._storm = WakeStorm(self._emit)
         self._report = Report(runtime_folder(os.environ), clock.now)
-        self._rooms = Rooms(build(plan, self._wiring()))
+        self._rooms = Rooms(build(plan, self._wiring()), statistics.begun(folder, clock.now()))
         self._steward = Steward(self._rooms, self._store, self._receipts, self._storm, self._changed, self._attend)
         laid_over = overlay.in_force(config, laid.kept)
         state = first_state(config, source.kept, laid_over, restart_from(os.environ, folder))
@@ -173,6 +173,7 @@ class Daemon:
     def _tick(self, state: State) -> None:
         self._changed()
         self._watchdog.tick()
+        self._rooms.tick()
         self._storm.tick(clock.now())
 
     def _changed(self) -> None:

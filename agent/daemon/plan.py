@@ -63,7 +63,7 @@ def _recipes(plan: Plan) -> dict[RoomName, object]:
 def place(config: Config) -> tuple[object, ...]:
     """Where the world finds this device: at another place the old one has to be cleared."""
     mqtt = config.mqtt
-    return mqtt.enabled, mqtt.host, mqtt.port, mqtt.base, mqtt.device
+    return mqtt.enabled, mqtt.host, mqtt.port, mqtt.base, mqtt.device, config.home_assistant
 
 
 def rules_of(config: Config) -> Rules:
@@ -81,6 +81,7 @@ def rules_of(config: Config) -> Rules:
         night_volume=room.night_volume_percent,
         barge_in=talk.barge_in,
         follow_up=talk.follow_up_ms / 1000 if talk.follow_up else None,
+        local_first=config.intents.local_first,
     )
 
 

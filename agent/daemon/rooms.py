@@ -37,8 +37,10 @@ from agent.commands import (
     StopListening,
 )
 from agent.config import Config
+from agent.daemon.description import Description, describe
 from agent.daemon.plan import EVERY, Plan, RoomName
 from agent.daemon.startup import health_of, restored
+from agent.daemon.statistics import Statistics
 from agent.dialogue.state import State
 from agent.events import Event, Turn
 from agent.hearing.ear import Ear
@@ -78,6 +80,7 @@ class House:
     thinker: Thinker
     session: Session | None
     panel: Panel
+    description: Description
 
 
 def build(plan: Plan, wiring: Wiring, old: House | None = None, names: frozenset[RoomName] = EVERY) -> House:
@@ -103,7 +106,7 @@ def build(plan: Plan, wiring: Wiring, old: House | None = None, names: frozenset
     else:
         session = old.session
     panel = Panel(config.panel, *given) if old is None or "panel" in names else old.panel
-    return House(capture, recogniser, ear, mouth, playback, thinker, session, panel)
+    return House(capture, recogniser, ear, mouth, playback, thinker, session, panel, describe(config))
 
 
 def _ledger(config: Config, wiring: Wiring) -> Ledger:
@@ -134,8 +137,9 @@ def _counted(house: House) -> dict[str, int]:
 class Rooms:
     """Used by the main thread. `house` is replaced as a whole, so any thread may look at it."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, statistics: Statistics) -> None:
         self.house = house
+        self._statistics = statistics
         self._spent = dict.fromkeys(_COUNTS, 0)  # by rooms that are gone
 
     def start(self, state: State) -> None:
@@ -182,6 +186,8 @@ class Rooms:
         if "panel" in names:
             old.panel.stop()
         self._open(names & {"voice", "thinker", "session", "panel"}, state)
+        if "session" not in names and house.description != old.description:
+            self._describe()
         for key, count in _counted(old).items():
             self._spent[key] += count if _COUNTS[key] in names else 0
 
@@ -204,11 +210,26 @@ class Rooms:
             house.ear.attentive(state.phase != "idle")
             house.ear.start()
         if "session" in names and house.session is not None:  # an agent that will never hear does not go online
+            self._describe()
+            house.session.stats(self._statistics.figures(self.counters(), clock.now()))
             for command in (*restored(state), *health_of(state)):
                 house.session.show(command)
             house.session.start()
         if "capture" in names:
             house.capture.start()
+
+    def _describe(self) -> None:
+        """What the device is; said before what it does, so that whoever hears the one knows of the other."""
+        house = self.house
+        if house.session is not None:
+            house.session.announce(house.description.facts)
+            house.session.models(house.description.models)
+
+    def tick(self) -> None:
+        """Time went by: figures may be due."""
+        figures = self._statistics.due(self.counters(), clock.now())
+        if figures is not None and self.house.session is not None:
+            self.house.session.stats(figures)
 
     def counters(self) -> dict[str, int]:
         """Faults of the sound since the start of the process."""
