@@ -10,9 +10,15 @@ from agent.doctor.finding import Finding, Severity
 from agent.doctor.report import Report, Unreadable
 
 UNIT = "voice-agent.service"
+RESTART = "100"  # the exit code of a restart that somebody asked for
 ASKED = "LoadState,ActiveState,SubState,NRestarts,Result,ExecMainStatus,MainPID,UnitFileState"
 JOURNAL = "journalctl -u voice-agent -n 50"
-EXITS = {"78": "bad configuration or model", "75": "something was not there in time", "70": "a fault inside"}
+EXITS = {
+    "78": "bad configuration or model",
+    "75": "something was not there in time",
+    "70": "a fault inside",
+    RESTART: "as asked",
+}
 SEVERITY: Mapping[str, Severity] = {"ok": "ok", "loading": "info", "degraded": "warning", "failed": "failure"}
 COUNTED = ("xruns", "lost_periods", "underruns", "mic_restarts", "speaker_restarts")
 
@@ -57,7 +63,7 @@ def of_unit(unit: Mapping[str, str]) -> Iterator[Finding]:
         remedy = "voice-agent check" if code == "78" else JOURNAL
         yield Finding("service", "failure", "unit", f"{what} ({unit.get('Result', '')}, {ended})", remedy, figures)
     elif state == "active":
-        severity: Severity = "warning" if restarts else "ok"
+        severity: Severity = "ok" if not restarts else "info" if code == RESTART else "warning"
         again = f", restarted {restarts} times by systemd, the last {ended}" if restarts else ""
         yield Finding("service", severity, "unit", f"{state} ({sub}){again}", JOURNAL if restarts else "", figures)
     elif state == "activating":

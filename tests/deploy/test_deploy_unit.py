@@ -14,6 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from agent.daemon.daemon import RESTART
+from agent.daemon.startup import RESTART_AFTER_S
+
 SYSTEMD = Path(__file__).parents[2] / "deploy" / "systemd"
 UNIT = SYSTEMD / "voice-agent.service"
 USER_UNIT = SYSTEMD / "user" / "voice-agent.service"
@@ -72,6 +75,15 @@ def test_systemd_understands_every_line_of_a_drop_in(analyze: str, tmp_path: Pat
 
 def test_systemd_understands_every_line_of_the_user_unit(analyze: str, tmp_path: Path) -> None:
     assert complaints(analyze, installed(tmp_path, source=USER_UNIT), "--user") == (0, [])
+
+
+@pytest.mark.parametrize("unit", [UNIT, USER_UNIT], ids=["system", "user"])
+def test_a_restart_that_was_asked_for_is_no_failure_and_starts_again(unit: Path) -> None:
+    """And commands alone never reach the limit of starts."""
+    lines = dict(line.split("=", 1) for line in unit.read_text().splitlines() if "=" in line and line[0] != "#")
+    assert lines["RestartForceExitStatus"] == lines["SuccessExitStatus"] == str(RESTART)
+    apart = RESTART_AFTER_S + float(lines["RestartSec"].removesuffix("s"))
+    assert float(lines["StartLimitIntervalSec"]) / apart < int(lines["StartLimitBurst"]) - 1
 
 
 def test_a_line_that_systemd_does_not_know_would_be_found(analyze: str, tmp_path: Path) -> None:

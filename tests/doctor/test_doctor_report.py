@@ -168,6 +168,7 @@ def test_it_never_hears(folder: Path, living: int) -> None:
     [
         ({}, "ok", "active"),
         ({"NRestarts": "4", "ExecMainStatus": "70"}, "warning", "restarted 4 times"),
+        ({"NRestarts": "1", "ExecMainStatus": "100"}, "info", "the last exit code 100, as asked"),
         ({"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "78"}, "failure", "bad configuration"),
         (
             {"ActiveState": "activating", "SubState": "auto-restart", "ExecMainStatus": "75"},
