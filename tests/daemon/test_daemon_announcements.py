@@ -1,0 +1,140 @@
+"""Announcements and follow-ups with real sound: what the room hears, and what their senders are told."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import soxr
+from living import PARTS, VISITOR, WAIT_S, Life, loudest, question
+
+from agent.audio.pcm import RATE_HZ, Samples
+from agent.lab.broker import Broker
+from agent.lab.resident import Resident
+from agent.lab.room import Room
+from agent.lab.theatre import Visitors
+from agent.lab.visitor import say
+from agent.lab.watch import Watcher
+from agent.speaking import earcons
+
+pytestmark = pytest.mark.room
+STORY = "There was a king who lived by the sea. " * 8
+ECHO_DB = -12.0
+
+
+@pytest.fixture(scope="module")
+def lives(room: Room, broker: Broker) -> Iterator[Life]:
+    settings: dict[str, Any] = {
+        "mqtt.port": broker.port,
+        "mqtt.device": "announcements",
+        "conversation.follow_up": True,
+        "conversation.follow_up_ms": 3000,
+    }
+    watcher = Watcher("127.0.0.1", broker.port, "voice-agent/announcements")
+    watcher.start()
+    try:
+        with Resident(settings, room.env) as agent:
+            agent.wait_online(watcher, WAIT_S)
+            agent.wait_parts(watcher, PARTS, 2 * WAIT_S)
+            yield Life(room, watcher, agent)
+    finally:
+        watcher.stop()
+
+
+@pytest.fixture
+def life(lives: Life) -> Life:
+    lives.rest()
+    lives.begin()
+    return lives
+
+
+def result(life: Life, id: str) -> Any:
+    return life.wait("result", lambda data: data["id"] == id)
+
+
+def chime_in(sound: Samples) -> tuple[int, float, float]:
+    """Where the chime begins in the sound, how alike it is (0 to 1), and how loud (1: as rendered)."""
+    chime = soxr.resample(earcons.render("announce").astype(np.float64), earcons.RATE_HZ, RATE_HZ)
+    wave = sound.astype(np.float64)
+    dots = np.correlate(wave, chime, "valid")
+    energy = np.convolve(wave**2, np.ones(len(chime)), "valid")
+    alike = np.where(energy > 1e6, dots / np.sqrt(np.maximum(energy, 1.0) * np.sum(chime**2)), 0.0)
+    best = int(np.argmax(alike))
+    return best, float(alike[best]), float(dots[best] / np.sum(chime**2))
+
+
+def test_low_is_cut_by_high_and_normal_comes_after_it(life: Life) -> None:
+    began = time.monotonic()
+    life.command("say", id="low", text=STORY, priority="low")
+    assert Visitors(life.room).hear_answer(began, 2.0), "nothing came out of the speaker"
+    life.command("say", id="normal", text="Dinner is ready.", chime=True)
+    life.command("say", id="high", text="The kitchen is on fire.", priority="high", chime=True, volume=100)
+    cut = result(life, "low")
+    assert (cut["ok"], cut["error"]["code"]) == (False, "interrupted")
+    assert STORY.startswith(cut["data"]["heard"])
+    assert 0 < len(cut["data"]["heard"]) < len(STORY)
+    alarm = result(life, "high")
+    assert (alarm["ok"], alarm["data"]["heard"]) == (True, "The kitchen is on fire.")
+    alarmed = time.monotonic()
+    dinner = result(life, "normal")
+    assert (dinner["ok"], dinner["data"]["heard"]) == (True, "Dinner is ready.")
+    assert [data["id"] for _, data in life.heard("result")] == ["low", "high", "normal"]
+    life.room.wait_heard(time.monotonic() + 0.3)
+    spoken = life.moment("turn", lambda data: data["outcome"] == "interrupted")[0]
+    loud_gain = chime_before_words(life.room.record(spoken, alarmed).agent)
+    soft_gain = chime_before_words(life.room.record(alarmed - 0.2).agent)
+    assert loud_gain == pytest.approx(1.0, abs=0.15)
+    assert soft_gain == pytest.approx(0.7**3, abs=0.06), "the alarm's volume is the alarm's alone"
+    assert not [data for topic, data in life.heard() if topic == "setting/volume"]
+
+
+def chime_before_words(sound: Samples) -> float:
+    """There is a chime, then a breath, then words; returns how loud the chime is."""
+    at, alike, gain = chime_in(sound)
+    assert alike > 0.9
+    chime = round(0.25 * RATE_HZ)
+    breath = sound[at + chime + 160 : at + chime + 1300].astype(np.int32)
+    assert np.abs(breath).max() < 100, "words over the chime"
+    words = sound[at + chime + 1300 :].astype(np.int32)
+    assert np.count_nonzero(np.abs(words) > 500) > 0.1 * RATE_HZ
+    return gain
+
+
+def test_nobody_is_disturbed_but_for_an_alarm(life: Life) -> None:
+    life.command("setting/do_not_disturb", id="on", value=True)
+    assert result(life, "on")["ok"]
+    began = time.monotonic()
+    for priority in ("low", "normal"):
+        life.command("say", id=f"undisturbed {priority}", text="Dinner is ready.", priority=priority, chime=True)
+        refused = result(life, f"undisturbed {priority}")
+        assert (refused["ok"], refused["error"]["code"]) == (False, "do_not_disturb")
+    life.room.wait_heard(time.monotonic() + 1.0)
+    assert loudest(life.room, began) < 100
+    assert life.heard("state") == []
+    life.command("say", id="undisturbed high", text="Fire.", priority="high")
+    assert result(life, "undisturbed high")["data"]["heard"] == "Fire."
+    life.command("setting/do_not_disturb", id="off", value=False)
+    assert result(life, "off")["ok"]
+
+
+def test_a_second_question_needs_no_wake_word_and_the_agents_echo_is_none(life: Life) -> None:
+    """The agent hears itself, as in a real room; and yet it neither answers itself nor goes on for ever."""
+    life.room.set_echo(ECHO_DB)
+    try:
+        life.room.play(question())
+        first = life.wait("turn", lambda data: data["outcome"] == "answered")
+        life.room.play(say("what is the date", VISITOR).samples)
+        second = life.wait("turn", lambda data: data["turn"] == first["turn"] + 1)
+        assert (second["outcome"], second["word"]) == ("answered", None)
+        assert [data["name"] for _, data in life.heard("event/intent")] == ["time", "date"]
+        third = life.wait("turn", lambda data: data["turn"] == first["turn"] + 2)
+        assert (third["outcome"], third["transcript"]) == ("silence", "")
+        life.wait("state", lambda phase: phase == "idle")
+        answered = ["listening", "thinking", "speaking"]
+        assert [phase for _, phase in life.heard("state")] == [*answered, *answered, "listening", "idle"]
+        assert life.heard("event/error") == []
+    finally:
+        life.room.set_echo(None)
