@@ -125,7 +125,8 @@ class PlayQueue:
         return turn <= self._dropped
 
     def volume(self, gain: float) -> None:
-        self._volume.to(gain, round(self.rate_hz * RAMP_S))
+        """Glide there where something sounds; else the next sound begins at this volume."""
+        self._volume.to(gain, 1 if self.is_empty() else round(self.rate_hz * RAMP_S))
 
     def duck(self, gain: float, ramp_s: float) -> None:
         """Of speech alone: an earcon stays as loud as it is."""

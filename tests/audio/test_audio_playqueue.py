@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -63,6 +64,18 @@ def test_gains_glide() -> None:
     assert np.abs(np.diff(gains)).max() < 0.011
     assert gains[-1] == 0.0
     assert ramp.take(5) == 0.0
+
+
+def test_a_sound_begins_at_the_volume_that_was_set_before_it() -> None:
+    """Ten milliseconds at the day's volume would be a crack at night."""
+    queue = PlayQueue(1.0)
+    queue.volume(0.1)
+    queue.add(1, 0, np.full(960, 1000, np.int16))
+    assert queue.take(480)[0].max() == pytest.approx(100)
+    queue.volume(1.0)
+    gliding = queue.take(480)[0]
+    assert gliding[0] < 110
+    assert gliding[-1] == pytest.approx(1000)
 
 
 def test_the_queue_is_bounded() -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -118,6 +121,42 @@ def test_nobody_is_disturbed_but_for_an_alarm(life: Life) -> None:
     assert result(life, "undisturbed high")["data"]["heard"] == "Fire."
     life.command("setting/do_not_disturb", id="off", value=False)
     assert result(life, "off")["ok"]
+
+
+def test_quiet_hours_begin_with_a_reload_and_end_with_the_next(life: Life) -> None:
+    now = datetime.now().astimezone()
+    reload(
+        life,
+        {
+            "room.quiet_from": f"{now - timedelta(hours=2):%H:%M}",
+            "room.quiet_to": f"{now + timedelta(hours=2):%H:%M}",
+            "room.night_volume_percent": 35,
+        },
+    )
+    assert said_at(life, "night", "normal") == pytest.approx(0.35**3, rel=0.15)
+    assert said_at(life, "alarm", "high") == pytest.approx(0.7**3, rel=0.15)
+    life.command("say", id="whisper", text="Dinner is ready.", priority="low")
+    assert result(life, "whisper")["error"]["code"] == "quiet"
+    reload(life, {"room.quiet_from": None, "room.quiet_to": None})
+    assert said_at(life, "day", "normal") == pytest.approx(0.7**3, rel=0.15)
+
+
+def reload(life: Life, changes: dict[str, Any]) -> None:
+    life.agent.configure(changes)
+    life.begin()
+    os.kill(life.agent.pid, signal.SIGHUP)
+    assert life.wait("event/reload")["ok"]
+
+
+def said_at(life: Life, id: str, priority: str) -> float:
+    """Say something and tell how loud the chime before it was."""
+    began = time.monotonic()
+    life.command("say", id=id, text="Dinner is ready.", priority=priority, chime=True)
+    assert result(life, id)["ok"]
+    life.room.wait_heard(time.monotonic() + 0.2)
+    _, alike, gain = chime_in(life.room.record(began).agent)
+    assert alike > 0.9
+    return gain
 
 
 def test_a_second_question_needs_no_wake_word_and_the_agents_echo_is_none(life: Life) -> None:
