@@ -8,7 +8,7 @@ Below `<base>/<device>`:
     hearing       retained         `online` | `offline`: whether microphone, wake word and recogniser are well
     setting/NAME  retained         {at, value, changed}
     stats         retained         {at, xruns, …, wakes_today, ttfa_ms}: figures, every ten seconds at most
-    models        retained         {at, installed, latest, outdated}: the models beside the catalogue
+    models        retained         {at, installed, latest, outdated, remedy}: the models beside the catalogue
     transcript    momentary        {at, turn, text, final}; partials at QoS 0
     reply         momentary        {at, turn, text, heard}
     event/TYPE    momentary        {at, turn?, …}

@@ -11,7 +11,6 @@ import contextlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from jinja2 import StrictUndefined
@@ -19,9 +18,8 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 UNKNOWN = "unknown"
 MAX_STATE = 255
-JINJA = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
 # Home Assistant renders what is not defined as "" and writes a warning; here it is an error.
-JINJA.globals["now"] = lambda: datetime.fromisoformat("2026-03-04T05:06:07+00:00")
+JINJA = ImmutableSandboxedEnvironment(undefined=StrictUndefined)
 
 
 @dataclass
@@ -81,7 +79,8 @@ class Thing:
             self.events.append(told)
         elif platform == "update":
             told = json.loads(text)
-            assert told.keys() == {"installed_version", "latest_version"}, "Schema violation"
+            assert told.keys() == {"installed_version", "latest_version", "release_summary"}, "Schema violation"
+            assert all(isinstance(value, str) for value in told.values()), "Schema violation"
             self.this.state = "off" if told["installed_version"] == told["latest_version"] else "on"
         else:
             self.this.state = UNKNOWN if text == "None" else getattr(self, f"_{platform}")(text)

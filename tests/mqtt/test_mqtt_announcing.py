@@ -47,7 +47,7 @@ def test_the_announcement_comes_first_and_online_last(broker: Broker, rigs: Rigs
     rig.session.announce(FACTS)
     rig.show_all()
     rig.session.stats({"xruns": 0})
-    rig.session.models({"installed": "current", "latest": "current", "outdated": []})
+    rig.session.models({"installed": "current", "latest": "current", "outdated": [], "remedy": ""})
     broker.start()
     observer = observers(broker.port)
     observer.wait("status", lambda seen: seen.payload == b"online")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from discovery_rules import complaints
 from home_assistant import UNKNOWN, State, Thing
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent.commands import ShowEvent, ShowHealth, ShowReply, ShowSetting, ShowState, ShowTranscript
@@ -116,6 +116,7 @@ def absent(components: Mapping[str, Any]) -> set[str]:
 # ---------------------------------------------------------------- the message
 
 
+@settings(deadline=None)
 @given(addresses, facts, st.from_regex(r"[a-z]{1,100}", fullmatch=True))
 def test_home_assistant_has_nothing_to_complain_of(topics: Topics, facts: Facts, prefix: str) -> None:
     announced = message(topics, prefix, facts)
@@ -152,7 +153,7 @@ def test_everything_that_was_asked_for_is_there() -> None:
         "button": {"listen", "stop", "doctor", "restart"},
         "text": {"ask"},
         "notify": {"say"},
-        "event": {"event_wake", "event_intent", "event_button", "event_error"},
+        "event": {"event_wake", "event_intent", "event_button", "event_error", "event_examined"},
         "update": {"models"},
     }
     assert set(SETTINGS) <= set(components)
@@ -250,6 +251,7 @@ def test_partials_leave_the_last_transcript_alone() -> None:
     assert home.state("last_transcript") == UNKNOWN
 
 
+@settings(deadline=None)
 @given(st.text(max_size=2000))
 def test_long_and_strange_texts_are_states_and_stand_whole_in_the_attributes(text: str) -> None:
     home = Home()
@@ -309,18 +311,20 @@ def test_events_carry_what_happened() -> None:
     home.show(ShowEvent("intent", 3, {"name": "volume", "percent": 30}))
     home.show(ShowEvent("error", None, {"code": "mqtt.flood", "dropped": 3}))
     home.show(ShowEvent("button", None, {"action": "mute"}))
+    home.show(ShowEvent("examined", None, {"failures": 1}))
     told = {key: thing.events for key, thing in home.things.items() if key.startswith("event_")}
-    assert [len(events) for events in told.values()] == [1, 1, 1, 1]
+    assert [len(events) for events in told.values()] == [1, 1, 1, 1, 1]
     assert told["event_wake"][0]["word"] == "hey_jarvis"
     assert told["event_intent"][0]["percent"] == 30
+    assert told["event_examined"][0]["failures"] == 1
     assert told["event_error"][0]["code"] == "mqtt.flood"
 
 
 def test_models_are_those_of_the_catalogue_or_an_update() -> None:
     home = Home()
-    home.hear(TOPICS.models({"installed": "current", "latest": "current", "outdated": []}, AT))
+    home.hear(TOPICS.models({"installed": "current", "latest": "current", "outdated": [], "remedy": ""}, AT))
     assert home.state("models") == "off"
-    home.hear(TOPICS.models({"installed": "a 1", "latest": "a 2", "outdated": ["a"]}, AT))
+    home.hear(TOPICS.models({"installed": "a 1", "latest": "a 2", "outdated": ["a"], "remedy": "install a"}, AT))
     assert (home.state("models"), home.attributes("models")["outdated"]) == ("on", ["a"])
 
 
@@ -364,6 +368,7 @@ def test_a_setting_as_somebody_changes_it(name: str, sent: object, value: object
     assert Home().press(name, sent) == SettingRequest(name, value)  # type: ignore[arg-type]
 
 
+@settings(deadline=None)
 @given(names)
 def test_options_are_what_comes_back(choices: tuple[str, ...]) -> None:
     facts = Facts("1", options=dict.fromkeys(CHOICES, choices))
@@ -388,6 +393,7 @@ def test_buttons_and_words_are_commands_that_the_agent_takes() -> None:
     assert home.press("ask", "Is it going to rain?") == AskRequest("Is it going to rain?")
 
 
+@settings(deadline=None)
 @given(st.text(min_size=1, max_size=300).filter(lambda text: text.strip() and "\0" not in text))
 def test_whatever_is_to_be_said_arrives_as_it_was_typed(text: str) -> None:
     request = Home().press("say", text)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from agent.mqtt.entities.entity import MAX_NAME, Entity
 
 _TEXT = '{"text": {{ value | tojson }}}'
-_NUMBERED = '{"id": "doctor-{{ now().timestamp() }}"}'  # without an id nobody would hear what the doctor found
 
 
 def buttons() -> dict[str, Entity]:
@@ -37,7 +36,7 @@ def buttons() -> dict[str, Entity]:
                 "icon": "mdi:stethoscope",
                 "entity_category": "diagnostic",
                 "command_topic": "~/cmd/doctor",
-                "command_template": _NUMBERED,
+                "payload_press": "{}",  # without an id: what it finds becomes an event, and not a result for nobody
             },
         ),
         # Without a name it is called as Home Assistant calls all restarts, in the language of the user.

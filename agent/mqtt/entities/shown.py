@@ -37,7 +37,10 @@ _LLM = (
     "{{ 'ON' if status in ('ok', 'degraded') else 'OFF' if status == 'failed' else 'None' }}"
 )
 _HEARING_PARTS = "{{ dict(value_json | dictsort | selectattr(0, 'in', ('asr', 'mic', 'wake'))) | tojson }}"
-_MODELS = "{{ {'installed_version': value_json.installed, 'latest_version': value_json.latest} | tojson }}"
+_MODELS = (
+    "{{ {'installed_version': value_json.installed, 'latest_version': value_json.latest,"
+    " 'release_summary': value_json.remedy} | tojson }}"
+)
 
 
 def sensors(facts: Facts, publish_transcript: bool) -> dict[str, Entity]:
@@ -164,6 +167,7 @@ def events(facts: Facts) -> dict[str, Entity]:
         "wake": _event("Wake", "mdi:ear-hearing", "wake", hearing=True),
         "intent": _event("Intent", "mdi:comment-check-outline", "intent"),
         "error": _event("Error", "mdi:alert-circle-outline", "error", entity_category=DIAGNOSTIC),
+        "examined": _event("Examination", "mdi:stethoscope", "examined", entity_category=DIAGNOSTIC),
         "button": Entity(
             "event",
             {
