@@ -28,7 +28,7 @@ def main() -> None:
     session = Session(config, emit, now, lambda reason: sys.exit(reason))
     session.show(ShowState("idle", 0))
     session.start()
-    threading.Event().wait(120)
+    threading.Event().wait()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,6 @@ import hashlib
 import json
 import logging
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from mqtt_rig import FAST, PATIENCE_S, ROOT, Broker, Observer, Rig, configure, free_port, make_rig, wait_until
+from session_child import SessionChild
 
 from agent.events import Event
 from agent.mqtt import connection, session
@@ -28,17 +28,9 @@ PASSWORD = "correct horse battery staple"
 
 def test_a_killed_agent_is_offline_by_its_will(broker: Broker, observers: Observers) -> None:
     observer = observers(broker.port)
-    process = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("session_process.py")), str(broker.port), "kitchen"],
-        stdout=subprocess.PIPE,
-    )
-    with process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"up\n"
-            observer.wait("status", lambda seen: seen.payload == b"online")
-        finally:
-            process.kill()
+    with SessionChild(broker.port) as child:
+        child.wait_up(PATIENCE_S)
+        observer.wait("status", lambda seen: seen.payload == b"online")
     assert observer.wait("status", lambda seen: seen.payload == b"offline").retain
 
 
@@ -188,7 +180,7 @@ def test_a_refused_topic_is_degraded_and_the_rest_works(
     broker.start()
     rig = rigs(configure(broker.port))
     rig.show_all()
-    rig.health("degraded", f"refuses {ROOT}/health")
+    rig.health("degraded", f"refuses {ROOT}/")
     observer = observers(broker.port)
     observer.wait("state")
 

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-from mqtt_rig import ROOT, Broker, Observer, Rig, configure
+from mqtt_rig import PATIENCE_S, ROOT, Broker, Observer, Rig, configure
+from session_child import SessionChild
 
 from agent.commands import ShowEvent, ShowState, ShowTranscript
 from agent.mqtt.outbox import MAX_MOMENTS, MAX_TOPICS, TTL_S, Outbox
@@ -27,15 +28,9 @@ FLOOD_S = 5.0
 @contextmanager
 def living(broker: Broker, protocol: str) -> Iterator[psutil.Process]:
     """A session in a process of its own, so that its memory is nobody else's."""
-    file = Path(__file__).with_name("session_process.py")
-    process = subprocess.Popen([sys.executable, file, str(broker.port), "kitchen", protocol], stdout=subprocess.PIPE)
-    with process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"up\n"
-            yield psutil.Process(process.pid)
-        finally:
-            process.kill()
+    with SessionChild(broker.port, protocol) as child:
+        child.wait_up(PATIENCE_S)
+        yield child.process
 
 
 def answers(broker: Broker) -> bool:

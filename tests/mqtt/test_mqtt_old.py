@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
-from mqtt_rig import FAST, ROOT, Broker, Observer, Rig, configure, wait_until
+from mqtt_rig import FAST, PATIENCE_S, ROOT, Broker, Observer, Rig, configure, wait_until
+from session_child import SessionChild
 
 from agent import clock
 from agent.commands import ShowEvent, ShowState
@@ -52,15 +50,9 @@ def test_come_and_go(broker: Broker, rigs: Rigs, observers: Observers) -> None:
 
 def test_a_killed_agent_is_offline_by_its_will(broker: Broker, observers: Observers) -> None:
     observer = observers(broker.port)
-    file = Path(__file__).with_name("session_process.py")
-    process = subprocess.Popen([sys.executable, file, str(broker.port), "kitchen", "3.1.1"], stdout=subprocess.PIPE)
-    with process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == b"up\n"
-            observer.wait("status", lambda seen: seen.payload == b"online")
-        finally:
-            process.kill()
+    with SessionChild(broker.port, "3.1.1") as child:
+        child.wait_up(PATIENCE_S)
+        observer.wait("status", lambda seen: seen.payload == b"online")
     assert observer.wait("status", lambda seen: seen.payload == b"offline").retain
 
 

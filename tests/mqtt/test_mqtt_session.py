@@ -139,18 +139,6 @@ def test_a_session_that_was_never_started_can_be_stopped(broker: Broker) -> None
     make_rig(configure(broker.port)).session.stop()
 
 
-def test_a_hanging_broker_is_noticed_and_left(broker: Broker, rigs: Rigs) -> None:
-    config = configure(broker.port)
-    hasty = config.mqtt.model_copy(update={"keepalive_s": 1})
-    rig = rigs(config.model_copy(update={"mqtt": hasty}))
-    online(rig)
-    broker.freeze()
-    rig.health("failed", "connection lost")
-    broker.kill()
-    broker.start()
-    rig.health("ok")
-
-
 # ---------------------------------------------------------------- commands
 
 
