@@ -53,10 +53,10 @@ def examine(context: Context) -> Iterator[Finding]:
             yield Finding("language", "info", name, "not in llm.use, so it is never asked")
             continue
         context.say(f"asking {name}" + (" (its model is loaded first)" if profile.kind == "embedded" else ""))
-        yield asyncio.run(_asked(name, profile, context.config))
+        yield from asyncio.run(_asked(name, profile, context.config))
 
 
-async def _asked(name: str, profile: LlmProfile, config: Config) -> Finding:
+async def _asked(name: str, profile: LlmProfile, config: Config) -> list[Finding]:
     brief = profile.model_copy(update={"max_tokens": 1, "system_prompt": ""})
     began = time.monotonic()
     said: list[float] = []
@@ -71,9 +71,14 @@ async def _asked(name: str, profile: LlmProfile, config: Config) -> Finding:
         said.append(time.monotonic() - began)
     except Failure as failure:
         if not (failure.code == "bad_reply" and "(length)" in failure.detail):
-            return await _failed(name, profile, failure)
+            return [await _failed(name, profile, failure)]
         said.append(time.monotonic() - began)  # its one token was a thought, or a space
-    return _answered(name, profile, reached_s, said[0])
+    answered = _answered(name, profile, reached_s, said[0])
+    if profile.kind != "home_assistant":
+        return [answered]
+    from agent.doctor import home  # and with it the websocket's library
+
+    return [answered, *home.remarks(name, made, config)]
 
 
 def _answered(name: str, profile: LlmProfile, reached_s: float, first_s: float) -> Finding:
@@ -116,8 +121,15 @@ async def _loaded(embedded: Embedded) -> None:
 
 
 async def _failed(name: str, profile: LlmProfile, failure: Failure) -> Finding:
-    remedy = REMEDIES.get(failure.code, "voice-agent check").format(base_url=(profile.base_url or "").rstrip("/"))
-    if "models install" in failure.detail or "pip install" in failure.detail:
+    remedies = REMEDIES
+    if profile.kind == "home_assistant":
+        from agent.doctor import home
+
+        remedies = home.REMEDIES
+    remedy = remedies.get(failure.code, "voice-agent check").format(base_url=(profile.base_url or "").rstrip("/"))
+    if "no assistant" in failure.detail:
+        remedy = f"set agent to another one: {failure.detail.partition('; ')[2]}"
+    elif "models install" in failure.detail or "pip install" in failure.detail:
         remedy = failure.detail.partition("; ")[2]
     elif failure.code == "server_error" and profile.kind == "openai":
         remedy = _suggestion(profile, await _known(profile)) or remedy

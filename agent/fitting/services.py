@@ -6,7 +6,8 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 
-from agent.config import Config
+from agent.config import Config, LlmProfile
+from agent.config.answering import HOME_ASSISTANTS_OWN
 from agent.config_file import ConfigError
 from agent.credentials import CredentialError
 from agent.doctor import broker, language
@@ -18,13 +19,15 @@ from agent.fitting.draft import Draft
 from agent.identity import device_name, slug
 
 PROFILE = "home"
-KEY, PASSWORD = "llm-key", "mqtt-password"
-OLLAMA = "http://localhost:11434/v1"
+KEY, PASSWORD, TOKEN = "llm-key", "mqtt-password", "home-assistant-token"
+OLLAMA, HOME = "http://localhost:11434/v1", "http://homeassistant.local:8123"
 KINDS = (
     ("none", "only the time, timers, volume and the like are answered"),
     ("server", "Ollama, llama.cpp, OpenAI …: any OpenAI-compatible address"),
     ("embedded", "a very small model on this device, offline; it is not clever"),
+    ("home", "Home Assistant: what its assistants can do, with all your devices"),
 )
+ROWS = {"openai": 1, "embedded": 2, "home_assistant": 3}
 
 
 def choose_language_model(draft: Draft, asker: Asker) -> None:
@@ -46,7 +49,7 @@ def _asked_language_model(draft: Draft, asker: Asker) -> bool:
     llm = draft.config.llm
     name = llm.use[0] if llm.use else next(iter(llm.profiles), PROFILE)
     profile = llm.profiles.get(name)
-    now = 0 if not llm.use or profile is None else 2 if profile.kind == "embedded" else 1
+    now = 0 if not llm.use or profile is None else ROWS[profile.kind]
     kind = KINDS[asker.choose("Which language model?", KINDS, now)][0]
     if kind == "none":
         draft.forget("llm")
@@ -54,17 +57,41 @@ def _asked_language_model(draft: Draft, asker: Asker) -> bool:
         draft.set("llm.use", [])
         return False
     key = f"llm.profiles.{name}"
-    if kind == "embedded":
+    if kind == "home":
+        _asked_home(draft, asker, key, profile if profile and profile.kind == "home_assistant" else None)
+    elif kind == "embedded":
+        draft.set(f"{key}.agent", None)
         draft.set(f"{key}.kind", "embedded")
     else:
-        url = profile.base_url if profile and profile.base_url else OLLAMA
-        draft.set(f"{key}.base_url", asker.text("Address", url, _address))
-        draft.set(f"{key}.kind", "openai")
-        _asked_key(draft, asker, key)
-        model = asker.text("Model, as the server calls it", (profile.model if profile else None) or "")
-        draft.set(f"{key}.model", model or None)
+        _asked_server(draft, asker, key, profile if profile and profile.kind == "openai" else None)
     draft.set("llm.use", [name, *(other for other in llm.use if other != name)])
     return True
+
+
+def _asked_server(draft: Draft, asker: Asker, key: str, profile: LlmProfile | None) -> None:
+    """`profile`: as it is, where it is of this kind."""
+    draft.set(f"{key}.agent", None)
+    draft.set(f"{key}.base_url", asker.text("Address", (profile and profile.base_url) or OLLAMA, _address))
+    draft.set(f"{key}.kind", "openai")
+    _asked_key(draft, asker, key)
+    model = asker.text("Model, as the server calls it", (profile and profile.model) or "")
+    draft.set(f"{key}.model", model or None)
+
+
+def _asked_home(draft: Draft, asker: Asker, key: str, profile: LlmProfile | None) -> None:
+    """`profile`: as it is, where it is of this kind."""
+    url = asker.text("Address of Home Assistant", (profile and profile.base_url) or HOME, _address)
+    name = (profile and profile.api_key) or TOKEN
+    stays = f"Enter keeps the one in credential {name}" if profile else "in Home Assistant: your name, Security"
+    secret = asker.secret(f"Long-lived access token ({stays}; it is not shown)")
+    if secret:
+        draft.keep_secret(name, secret)
+    agent = asker.text("Assistant, by its name (Enter: the preferred one)", (profile and profile.agent) or "")
+    for foreign in HOME_ASSISTANTS_OWN:
+        draft.set(f"{key}.{foreign}", LlmProfile.model_fields[foreign].default)
+    values = {"kind": "home_assistant", "base_url": url, "api_key": name, "agent": agent or None}
+    for field, value in values.items():
+        draft.set(f"{key}.{field}", value)
 
 
 def _asked_key(draft: Draft, asker: Asker, key: str) -> None:
@@ -85,7 +112,7 @@ def _named(draft: Draft, section: str, field: str) -> str | None:
 
 def _address(url: str) -> str:
     fits = re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", url)
-    return "" if fits else f'an address such as "{OLLAMA}", without user, password or query'
+    return "" if fits else f'an address such as "{OLLAMA}" or "{HOME}", without user, password or query'
 
 
 def _only_first(draft: Draft) -> Config:
