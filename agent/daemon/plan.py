@@ -16,6 +16,7 @@ from agent.dialogue.state import Rules
 from agent.engines import Engines
 from agent.events import Phase
 from agent.hearing.recogniser import child_spec
+from agent.thinking.making import announced_as
 
 RoomName = Literal["capture", "recogniser", "ear", "voice", "thinker", "session", "panel"]
 EVERY: frozenset[RoomName] = frozenset(get_args(RoomName))
@@ -46,6 +47,8 @@ def _recipes(plan: Plan) -> dict[RoomName, object]:
     language, speaker, mqtt = config.persona.language, config.audio.speaker, config.mqtt
     group = config.room.group
     profiles = [(name, config.llm.profiles[name]) for name in config.llm.use]
+    with_home = any(profile.kind == "home_assistant" for _, profile in profiles)
+    home = (announced_as(config), config.conversation.history_s) if with_home else None
     recogniser = (child_spec(chosen.asr, config), config.asr.load)
     return {
         "capture": config.audio.mic,
@@ -54,7 +57,7 @@ def _recipes(plan: Plan) -> dict[RoomName, object]:
         "ear": (config.audio.mic, recogniser, config.wake, config.endpoint, chosen.wake),
         # The volume is a setting: it is told, and the configuration's is only the first.
         "voice": (speaker.model_copy(update={"volume_percent": 0}), config.tts, chosen.tts, language),
-        "thinker": (profiles, config.persona.prompt, language, chosen.llm),
+        "thinker": (profiles, config.persona.prompt, language, chosen.llm, home),
         "session": (mqtt, config.privacy.publish_transcript, config.home_assistant, group) if mqtt.enabled else None,
         "panel": config.panel,
     }

@@ -14,10 +14,14 @@ def answerer(name: str, profile: LlmProfile, config: Config, clock: Clock, serve
     if profile.kind == "home_assistant":
         from agent.thinking.home import Home
 
-        announced = config.mqtt.enabled and config.home_assistant.discovery
-        device = device_id(device_name(config.mqtt.device)) if announced else None
-        return Home(name, profile, device, config.conversation.history_s, clock)
+        return Home(name, profile, announced_as(config), config.conversation.history_s, clock)
     from agent.thinking.endpoint import Endpoint
     from agent.thinking.location import Remote
 
     return Endpoint(name, profile, server or Remote(profile), clock)
+
+
+def announced_as(config: Config) -> str | None:
+    """This device's identifier in Home Assistant; None where it is not announced there."""
+    announced = config.mqtt.enabled and config.home_assistant.discovery
+    return device_id(device_name(config.mqtt.device)) if announced else None

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agent.config import Config
+from agent.config import Config, Intents
 from agent.daemon.daemon import heard_at
 from agent.daemon.plan import EVERY, Plan, changed_keys, rules_of, stale
 from agent.dialogue.quiet import Hours
@@ -30,6 +30,7 @@ def plan(document: dict[str, Any], voice: str = "joe") -> Plan:
     [
         ({"log": {"level": "DEBUG"}}, set()),
         ({"conversation": {"history_turns": 2}}, set()),
+        ({"intents": {"local_first": False}}, set()),
         ({"privacy": {"keep_receipts": False}}, set()),
         ({"audio": {"speaker": {"volume_percent": 10}}}, set()),
         ({"llm": {"profiles": {"unused": {"base_url": "http://localhost/v1"}}}}, set()),
@@ -60,6 +61,20 @@ def test_a_broker_that_is_switched_off_takes_the_session_with_it_and_is_then_nob
     assert stale(off, plan({"mqtt": {"enabled": False, "keepalive_s": 20}})) == set()
 
 
+@pytest.mark.parametrize(
+    ("change", "replaced"),
+    [
+        ({"mqtt": {"device": "hall"}}, {"thinker", "session"}),
+        ({"home_assistant": {"discovery": False}}, {"thinker", "session"}),
+        ({"conversation": {"history_s": 5}}, {"thinker"}),
+    ],
+)
+def test_who_asks_home_assistant_lives_from_more(change: dict[str, Any], replaced: set[str]) -> None:
+    house = {"kind": "home_assistant", "base_url": "http://ha.local:8123", "api_key": "token"}
+    llm = {"llm": {"use": ["house"], "profiles": {"house": house}}}
+    assert stale(plan(llm), plan({**llm, **change})) == replaced
+
+
 def test_a_voice_that_was_installed_since_is_taken() -> None:
     assert stale(plan({}), plan({}, voice="amy")) == {"voice"}
 
@@ -83,7 +98,8 @@ def test_the_manners_of_conversation_come_from_the_configuration() -> None:
     assert (rules.barge_in, rules.follow_up, rules.night_volume) == (False, 2.5, 12)
     assert rules.quiet == Hours(time(0), time(7))
     usual = rules_of(Config())
-    assert (usual.barge_in, usual.follow_up, usual.quiet) == (True, None, None)
+    assert (usual.barge_in, usual.follow_up, usual.quiet, usual.local_first) == (True, None, None, True)
+    assert not rules_of(Config(intents=Intents(local_first=False))).local_first
     assert stale(plan({}), plan(document)) == set(), "no room has to be replaced"
 
 

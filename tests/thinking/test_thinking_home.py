@@ -517,6 +517,25 @@ def test_the_token_does_not_travel_in_the_clear(house):
     assert (code(end), end.detail) == ("unreachable", said)
 
 
+def test_a_certificate_of_the_system_is_accepted(house, tls, certificate, monkeypatch):
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with SickHome(tls=tls) as home:
+        assert code(house(f"https://localhost:{home.port}").ask()) == "done"
+
+
+def test_an_unknown_certificate_is_refused(house, tls):
+    with SickHome(tls=tls) as home:
+        end = house(home.base_url).ask()
+        said = "house: TLS certificate refused: self-signed certificate"
+        assert (code(end), end.detail) == ("unreachable", said)
+        assert home.tokens == []
+
+
+def test_plain_http_behind_https_is_a_failure(house):
+    with SickHome() as home:
+        assert code(house(f"https://127.0.0.1:{home.port}", connect_timeout_s=0.5).ask()) == "unreachable"
+
+
 # ---------------------------------------------------------------- deadlines and turns
 
 

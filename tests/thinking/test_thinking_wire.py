@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import queue
-import shutil
 import socket
-import ssl
-import subprocess
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -17,28 +13,6 @@ from hypothesis import strategies as st
 from sick_llm import DONE, SickLlm, Visit, event
 
 from agent.events import LlmFailed, ReplyDone
-
-
-@pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Key and self-signed certificate for localhost and 127.0.0.1, in one file."""
-    if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed; `apt-get install openssl` installs it")
-    folder = tmp_path_factory.mktemp("tls")
-    file = folder / "server.pem"
-    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]
-    command += ["-days", "2", "-subj", "/CN=localhost", "-addext", names, "-keyout", "key.pem", "-out", "cert.pem"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    file.write_text((folder / "key.pem").read_text() + (folder / "cert.pem").read_text())
-    return file
-
-
-@pytest.fixture
-def tls(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
 
 
 def test_unknown_certificate_is_refused(rig, tls):
