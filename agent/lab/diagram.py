@@ -74,8 +74,10 @@ def transitions() -> dict[tuple[str, str], list[str]]:
         state = State(activity=activity, talk=Talk(TURN, asked="why", reply="so", aloud=True))
         for name, event in events():
             _note(found, name, state, event)
-        listens_on = replace(state, rules=replace(state.rules, follow_up=4.0))
-        _note(found, "heard (follow-up)", listens_on, SpeechDone(AT, TURN, "so"))
+        if isinstance(activity, Speaking):
+            inviting = replace(activity, complete=True, invites=True)
+            listens_on = replace(state, activity=inviting, rules=replace(state.rules, follow_up=4.0))
+            _note(found, "heard (follow-up)", listens_on, SpeechDone(AT, TURN, "so"))
     return found
 
 
