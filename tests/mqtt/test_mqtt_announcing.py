@@ -96,5 +96,6 @@ def test_where_discovery_is_switched_off_an_old_announcement_is_taken_back(
     second = rigs(configure(broker.port, home_assistant={"discovery": False}))
     second.session.announce(FACTS)
     second.health("ok")
-    wait_until(lambda: CONFIG not in retained(observers, broker.port), "the announcement to go")
+    wait_until(lambda: (CONFIG, b"") in [(each.topic, each.payload) for each in list(observer.seen)], "its end")
+    assert CONFIG not in retained(observers, broker.port)
     assert [each.payload for each in observer.seen if each.topic == CONFIG][1:] == [b""]
