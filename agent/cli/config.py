@@ -11,6 +11,10 @@ from pydantic import BaseModel
 from agent import config_file
 from agent.cli import migrate, output, toml
 from agent.config import Config, LlmProfile
+from agent.daemon import asitruns
+from agent.daemon.asitruns import AsItRuns
+from agent.daemon.overlay import value_of
+from agent.settings import SETTINGS
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -34,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         case _ if args.example:
             print(example(), end="")
         case _:
-            _show(config_file.load(args.config), args.json)
+            _show(asitruns.load(args.config), args.json)
     return 0
 
 
@@ -55,12 +59,27 @@ def _migrate(path: Path | None, write: bool) -> None:
         output.note(f"written; the old one is {migrate.replace(file, migrated.text)}")
 
 
-def _show(config: Config, as_json: bool) -> None:
-    values = config.model_dump(mode="json")
+def _show(found: AsItRuns, as_json: bool) -> None:
+    """The configuration as it runs on stdout; on stderr what of it was changed at run time."""
+    if found.remark:
+        output.note(found.remark)
+    for line in changed(found):
+        output.note(line)
+    values = found.laid.config.model_dump(mode="json")
     if as_json:
         output.data(values)
     else:
         print(toml.document(values), end="")
+
+
+def changed(found: AsItRuns) -> Iterator[str]:
+    """What somebody has set: a line each."""
+    for name, value in found.laid.kept.items():
+        said = value_of(found.file, name)
+        otherwise = "not set" if said is None else toml.literal(said)
+        yield f"changed at run time: {name} = {toml.literal(value)} ({SETTINGS[name].key}; otherwise {otherwise})"
+    for name, why in found.laid.dropped.items():
+        yield f"left out, since it makes no sense any more: {name} ({why.splitlines()[0]})"
 
 
 def example() -> str:

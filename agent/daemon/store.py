@@ -14,7 +14,7 @@ import logging
 import os
 import queue
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
@@ -25,6 +25,7 @@ from agent.requests import Value
 QUEUE = 256
 MAX_RECEIPTS_BYTES = 4 << 20
 SETTINGS, WAKE_SCORES, DIGESTS, RESTART = "settings.json", "wake_scores.json", "verified.json", "restart.json"
+SERVICE_FOLDER = Path("/var/lib/voice-agent")
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 log = logging.getLogger(__name__)
@@ -41,6 +42,19 @@ def state_folder() -> Path:
     folder = Path(given) if given else base / "voice-agent"
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     return folder
+
+
+def places(name: str) -> Iterator[Path]:
+    """Where a file of the running service's state may lie, for whoever only looks: the service's folder, the user's."""
+    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "voice-agent"
+    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+    for folder in ([Path(given)] if given else []) + [SERVICE_FOLDER, home]:
+        try:
+            there = (folder / name).is_file()
+        except PermissionError:
+            there = True  # reading it will say so
+        if there:
+            yield folder / name
 
 
 def lock(folder: Path) -> IO[str]:

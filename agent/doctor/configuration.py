@@ -7,13 +7,14 @@ from pathlib import Path
 from agent import config_file
 from agent.config import Config
 from agent.config_file import ConfigError
+from agent.daemon import asitruns
 from agent.doctor.finding import Finding
 
 
 def load(path: Path | None) -> tuple[Config, list[Finding]]:
     """The configuration, or the defaults beside what keeps it from being used."""
     try:
-        config = config_file.load(path)
+        found = asitruns.load(path)
     except ConfigError as error:
         remedy = "correct it; voice-agent config --example shows every key"
         return Config(), [_problem(problem.where, problem.key, problem.message, remedy) for problem in error.problems]
@@ -21,7 +22,14 @@ def load(path: Path | None) -> tuple[Config, list[Finding]]:
         return Config(), [_problem(str(error.filename), "", f"cannot be read: {error.strerror}", "")]
     file = path or next((each for each in config_file.default_paths() if each.exists()), None)
     shown = str(file) if file else "no file: the defaults"
-    return config, [Finding("config", "ok", "configuration", shown, "", {"file": str(file) if file else None})]
+    findings = [Finding("config", "ok", "configuration", shown, "", {"file": str(file) if file else None})]
+    if found.laid.kept:
+        names = ", ".join(found.laid.kept)
+        findings.append(Finding("config", "info", "settings", f"changed at run time: {names}", "voice-agent config"))
+    for name, why in found.laid.dropped.items():
+        remedy = f'publish {{"value": null}} to cmd/setting/{name}, or make it possible again'
+        findings.append(Finding("config", "warning", f"setting {name}", f"is left out: {why.splitlines()[0]}", remedy))
+    return found.laid.config, findings
 
 
 def _problem(where: str, key: str, message: str, remedy: str) -> Finding:

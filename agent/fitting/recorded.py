@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 
 from agent.config import Config
-from agent.daemon.store import WAKE_SCORES
+from agent.daemon.store import WAKE_SCORES, places
 from agent.fitting.falsewakes import Background, background
 from agent.hearing import scores
-
-SERVICE_FOLDER = Path("/var/lib/voice-agent")
 
 
 def load(config: Config, word: str, chosen: Path | None = None) -> tuple[Background | None, str]:
@@ -21,7 +17,7 @@ def load(config: Config, word: str, chosen: Path | None = None) -> tuple[Backgro
     `chosen`: the file to read; else the state folders of the service and of this user are looked into.
     """
     remark = ""
-    for path in [chosen] if chosen else _places():
+    for path in [chosen] if chosen else places(WAKE_SCORES):
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError:
@@ -38,15 +34,3 @@ def load(config: Config, word: str, chosen: Path | None = None) -> tuple[Backgro
         if found:
             remark = f"{path} was recorded with other settings ({found.setting}), and is left out"
     return None, remark
-
-
-def _places() -> Iterator[Path]:
-    home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state") / "voice-agent"
-    given = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    for folder in ([Path(given)] if given else []) + [SERVICE_FOLDER, home]:
-        try:
-            there = (folder / WAKE_SCORES).is_file()
-        except PermissionError:
-            there = True  # reading it will say so
-        if there:
-            yield folder / WAKE_SCORES

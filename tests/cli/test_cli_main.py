@@ -224,3 +224,29 @@ def test_devices_as_json(capsys: pytest.CaptureFixture[str]) -> None:
     for device in json.loads(capsys.readouterr().out):
         assert device["use"] in ("microphone", "speaker")
         assert device["name"]
+
+
+def test_config_tells_what_was_changed_at_run_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+    (tmp_path / "settings.json").write_text('{"silence": 900, "volume": 30, "llm_profile": "gone"}')
+    assert main(["config"]) == 0
+    captured = capsys.readouterr()
+    assert "silence_ms = 900" in captured.out
+    assert "changed at run time: silence = 900 (endpoint.silence_ms; otherwise 600)" in captured.err
+    assert "left out, since it makes no sense any more: llm_profile" in captured.err
+
+
+def test_a_file_that_is_named_stands_for_itself(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.delenv("STATE_DIRECTORY", raising=False)
+    (tmp_path / "voice-agent").mkdir()
+    (tmp_path / "voice-agent" / "settings.json").write_text('{"silence": 900}')
+    (tmp_path / "c.toml").write_text("version = 1\n")
+    assert main(["config", "--config", str(tmp_path / "c.toml")]) == 0
+    assert "silence_ms = 600" in capsys.readouterr().out
+    assert main(["config"]) == 0
+    assert "silence_ms = 900" in capsys.readouterr().out

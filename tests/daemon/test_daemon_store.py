@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agent.clock import now
-from agent.daemon.store import AlreadyRunning, Store, lock, read_settings
+from agent.daemon.store import AlreadyRunning, Store, lock, read_restart, read_settings
 from agent.events import Event, Health
 
 
@@ -85,3 +85,27 @@ def test_only_one_daemon_at_a_time(tmp_path: Path) -> None:
     with lock(tmp_path), pytest.raises(AlreadyRunning, match="another voice-agent"):
         lock(tmp_path)
     lock(tmp_path).close()
+
+
+def test_a_restart_that_was_asked_for_is_remembered_as_long_as_the_clock_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = Store(tmp_path, lambda event: None, now, keep_receipts=False)
+    store.start()
+    store.restart(12.5)
+    store.stop()
+    assert read_restart(tmp_path) == 12.5
+    (tmp_path / "boot_id").write_text("another boot")
+    monkeypatch.setattr("agent.daemon.store.BOOT_ID", tmp_path / "boot_id")
+    assert read_restart(tmp_path) is None
+
+
+def test_a_setting_that_was_taken_back_is_forgotten(tmp_path: Path) -> None:
+    store = Store(tmp_path, lambda event: None, now, keep_receipts=False)
+    store.start()
+    store.setting("silence", 900)
+    store.setting("voice", "joe")
+    store.setting("silence", None)
+    store.setting("never set", None)
+    store.stop()
+    assert read_settings(tmp_path) == {"voice": "joe"}
