@@ -44,9 +44,11 @@ from agent.events import (
 )
 from agent.requests import (
     AskRequest,
+    DoctorRequest,
     Intent,
     ListenRequest,
     MuteRequest,
+    RestartRequest,
     SayRequest,
     SettingRequest,
     StopRequest,
@@ -76,6 +78,9 @@ REQUESTS = [
     MuteRequest(on=True),
     MuteRequest(on=False),
     VolumeRequest(30),
+    SettingRequest("volume", None),
+    DoctorRequest(),
+    RestartRequest(),
 ]
 # A script begins at 15:45 and lasts some minutes.
 RULES = [
