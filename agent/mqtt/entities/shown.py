@@ -72,7 +72,7 @@ def sensors(facts: Facts, publish_transcript: bool) -> dict[str, Entity]:
             "sensor",
             {
                 "name": "Last reply",
-                "icon": "mdi:text-to-speech",
+                "icon": "mdi:message-reply-text-outline",
                 "state_topic": "~/reply",
                 "value_template": f"{{{{ value_json.text[:{MAX_NAME}] }}}}",
                 "json_attributes_topic": "~/reply",
