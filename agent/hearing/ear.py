@@ -29,6 +29,7 @@ from agent.hearing import wakewords
 from agent.hearing.asr import Asr
 from agent.hearing.listening import Listening
 from agent.hearing.preroll import Preroll, periods
+from agent.hearing.quality import quality
 from agent.hearing.scores import Ledger
 from agent.hearing.spotter import Spotter
 from agent.hearing.wake import Detection, WakeEngine
@@ -252,4 +253,5 @@ class Ear:
             return
         self._word = found.word
         self._counters = replace(self._counters, wakes=self._counters.wakes + 1)
-        self._emit(Wake(now, found.word, found.score, audio_at))
+        heard = quality(found.score, found.position, self._preroll.periods_since(0))
+        self._emit(Wake(now, found.word, found.score, audio_at, heard))

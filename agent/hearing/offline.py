@@ -16,6 +16,7 @@ from agent.child import ChildSpec
 from agent.config import WakeSection
 from agent.events import AsrFailed, Event, Final, Health, Partial
 from agent.hearing.preroll import Preroll
+from agent.hearing.quality import quality
 from agent.hearing.recogniser import Recogniser
 from agent.hearing.spotter import Spotter
 from agent.hearing.wake import Detection, WakeEngine
@@ -37,13 +38,22 @@ def blocks(sound: Samples, step: int = PERIOD) -> Iterator[Block]:
 
 def find_wakes(sound: Samples, engine: WakeEngine, config: WakeSection, step: int = PERIOD) -> list[Detection]:
     """All wake words in `sound`, with the position at which each was decided."""
+    return [detection for detection, _ in judge_wakes(sound, engine, config, step)]
+
+
+def judge_wakes(
+    sound: Samples, engine: WakeEngine, config: WakeSection, step: int = PERIOD
+) -> list[tuple[Detection, float]]:
+    """The same, and how well each was heard (`agent.hearing.quality`)."""
     preroll = Preroll()
     spotter = Spotter(engine, config, preroll)
     engine.reset()
-    found: list[Detection] = []
+    found: list[tuple[Detection, float]] = []
     for block in blocks(sound, step):
         preroll.append(block)
-        found += spotter.feed(block)[1]
+        for detection in spotter.feed(block)[1]:
+            heard = quality(detection.score, detection.position, preroll.periods_since(0))
+            found.append((detection, heard))
     return found
 
 
