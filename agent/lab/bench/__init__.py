@@ -30,7 +30,7 @@ from agent.lab.resident import ResidentFailed
 from agent.lab.visitor import VoiceFailed
 from agent.models import ModelMissing
 
-NAMES = ("capture", "wake", "asr", "tts", "ttfa", "idle", "start")
+NAMES = ("capture", "wake", "rivals", "asr", "tts", "ttfa", "idle", "start", "mqtt")
 DONE, USAGE, TEMPORARY, MISSING = 0, 2, 75, 78
 
 

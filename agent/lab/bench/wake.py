@@ -83,9 +83,9 @@ def _live(progress: Progress) -> tuple[list[float], int]:
 
 
 def _misses(engine: WakeEngine, config: Config, progress: Progress) -> dict[str, float]:
-    crowd = _crowd()
+    others = crowd()
     conditions: dict[str, Callable[[Samples], Samples]] = {"clean": lambda sound: sound}
-    conditions |= {f"snr_{snr}db": lambda sound, snr=snr: with_noise(sound, crowd, snr) for snr in SNR_DB}  # type: ignore[misc]
+    conditions |= {f"snr_{snr}db": lambda sound, snr=snr: with_noise(sound, others, snr) for snr in SNR_DB}  # type: ignore[misc]
     conditions |= {f"t60_{t60}s": lambda sound, t60=t60: reverberant(sound, t60) for t60 in T60_S}  # type: ignore[misc]
     rates: dict[str, float] = {}
     for name, change in conditions.items():
@@ -139,7 +139,7 @@ def _alone(sound: Samples) -> Samples:
     return np.pad(sound, (RATE_HZ, RATE_HZ))
 
 
-def _crowd() -> Samples:
+def crowd() -> Samples:
     """Many voices at once, none of them saying the word: 5 s."""
     length = 5 * RATE_HZ
     voices = [np.resize(say(text, voice).samples, length) for text, voice in zip(SENTENCES, VOICES, strict=False)]
