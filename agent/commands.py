@@ -60,8 +60,8 @@ class CancelLlm:
 class Speak:
     """Text to speak in this turn, appended to what came before; `last` closes the reply (text may then be "").
 
-    Sounds that are part of the reply: with `chime`, where it begins one, "announce" before its first word; with `invites`,
-    where it closes one, "wake" after its last, since a follow-up comes.
+    Sounds that are part of the reply: with `chime`, where it begins one, "announce" before its first word; with
+    `invites`, where it closes one, "wake" after its last, since a follow-up comes.
     """
 
     turn: Turn
