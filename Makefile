@@ -39,7 +39,7 @@ test: setup ## all tests (ARGS="tests/cli" for some)
 	$(BIN)/python -m pytest $(ARGS)
 
 nightly: setup test-deploy test-arm64 test-alsa ## all tests, with a million random events and commands, a thousand broker kills
-	VOICE_AGENT_RANDOM_EVENTS=1000000 VOICE_AGENT_FUZZ_COMMANDS=1000000 VOICE_AGENT_BROKER_KILLS=1000 $(BIN)/python -m pytest --timeout 1800 $(ARGS)
+	VOICE_AGENT_RANDOM_EVENTS=1000000 VOICE_AGENT_FUZZ_COMMANDS=1000000 VOICE_AGENT_BROKER_KILLS=1000 VOICE_AGENT_THREE_ROOMS=1 $(BIN)/python -m pytest --timeout 1800 $(ARGS)
 
 test-deploy: setup $(VENV)/.systems $(DEPLOY)/.ready ## service and playbook on booted Debian 12 and 13 (root)
 	PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH $(BIN)/python -m pytest -m deploy tests/deploy_systems $(ARGS)
