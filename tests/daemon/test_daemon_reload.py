@@ -6,6 +6,7 @@ three times those of the contract.
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import stat
@@ -33,6 +34,7 @@ pytestmark = pytest.mark.room
 Record = Callable[[str, object], None]
 
 RELOAD_S, GAP_S = 6.0, 0.3
+IDS = itertools.count()
 TEXT = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
 LOUD = 300
 
@@ -71,8 +73,16 @@ class Reloads:
     def say(self, text: str) -> Any:
         """Say it aloud to the end; the result."""
         self.life.begin()
-        self.life.command("say", id="say", text=text)
-        return self.life.wait("result", lambda data: data["id"] == "say")
+        return self.result(self.start_saying(text))
+
+    def start_saying(self, text: str) -> str:
+        """The id of the command: a new one, since the same twice would be a repetition."""
+        id = f"say {next(IDS)}"
+        self.life.command("say", id=id, text=text)
+        return id
+
+    def result(self, id: str) -> Any:
+        return self.life.wait("result", lambda data: data["id"] == id)
 
 
 @pytest.fixture(scope="module")
@@ -214,12 +224,12 @@ def test_speech_goes_on_through_a_reload_that_does_not_touch_it(reloads: Reloads
     pauses, underruns = [], reloads.report()["counters"]["underruns"]
     for changes in ({}, {"wake.threshold": 0.55, "mqtt.keepalive_s": 15, "conversation.history_turns": 3}):
         life.begin()
-        life.command("say", id="long", text=TEXT)
+        said = reloads.start_saying(TEXT)
         at, _ = life.moment("state", lambda phase: phase == "speaking")
         if changes:
             life.room.wait_heard(time.monotonic() + 1.0)
             record_property("took_s", reloads.reload(changes)[0])
-        result = life.wait("result", lambda data: data["id"] == "long")
+        result = reloads.result(said)
         assert result["data"]["heard"] == TEXT
         ended = time.monotonic()
         life.room.wait_heard(ended)
@@ -232,14 +242,14 @@ def test_speech_goes_on_through_a_reload_that_does_not_touch_it(reloads: Reloads
 def test_a_new_voice_ends_what_the_old_one_says(reloads: Reloads, record_property: Record) -> None:
     life, old = reloads.life, reloads.life.children()
     life.begin()
-    life.command("say", id="long", text=TEXT)
+    said = reloads.start_saying(TEXT)
     life.wait("state", lambda phase: phase == "speaking")
     life.room.wait_heard(time.monotonic() + 1.0)
     since, asked = now(), time.monotonic()
     took_s, told = reloads.reload({"tts.rate": 1.2, "audio.speaker.latency_ms": 80})
     record_property("took_s", took_s)
     assert told["changed"] == "audio.speaker.latency_ms, tts.rate"
-    cut = life.wait("result", lambda data: data["id"] == "long")
+    cut = reloads.result(said)
     assert cut["error"]["code"] == "interrupted"
     assert cut["data"]["heard"].startswith("one two")
     for part in ("tts", "speaker"):
