@@ -23,6 +23,13 @@ def pss_mb(pid: int) -> float:
     return sum(int(line.split()[1]) for line in text.splitlines() if line.startswith("Pss:")) * 1024 / 1e6
 
 
+def held(pid: int) -> tuple[int, int, int]:
+    """Resident memory in KiB, file descriptors, threads; of one process that lives."""
+    fields = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines())
+    descriptors = sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+    return int(fields["VmRSS"].split()[0]), descriptors, int(fields["Threads"])
+
+
 def name(pid: int) -> str:
     """The module it runs ("agent.audio.mic"), else its program."""
     try:
