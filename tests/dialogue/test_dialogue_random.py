@@ -20,7 +20,7 @@ from scripts import Script
 from agent.commands import Answer, AskLlm, Command, Earcon, SetVolume, Speak, StartListening, TurnEnded
 from agent.dialogue.loudness import loudness
 from agent.dialogue.quiet import Hours
-from agent.dialogue.state import Idle, Listening, Rules, Speaking, State, Thinking, Transcribing
+from agent.dialogue.state import Contending, Idle, Listening, Rules, Speaking, State, Thinking, Transcribing
 from agent.dialogue.step import deadline
 from agent.events import (
     AsrFailed,
@@ -33,9 +33,12 @@ from agent.events import (
     Health,
     LlmFailed,
     Partial,
+    PeersChanged,
     ReplyDelta,
     ReplyDone,
     Requested,
+    RivalClaimed,
+    RivalWoke,
     SpeechDone,
     SpeechFailed,
     SpeechStarted,
@@ -58,6 +61,7 @@ from agent.requests import (
 EVENTS = int(os.environ.get("VOICE_AGENT_RANDOM_EVENTS", "20000"))
 PER_SCRIPT = 50
 
+RIVALS = ("hall", "office")
 IDS = count()  # no two requests have the same id
 
 INTENTS = [None, *(Intent(n) for n in ("time", "date", "stop", "repeat", "volume_up", "mute", "unheard of"))]
@@ -94,7 +98,7 @@ def event(script: Script, choice: int, lag: int, variant: int) -> Event:
     """One of all events: of the current turn, mostly, of an older or of one that never was."""
     at, turn = script.at, max(0, script.state.turn - lag)
     makers = [
-        lambda: Wake(at, "hey_jarvis", 0.7, at.mono - (variant % 3)),
+        lambda: Wake(at, "hey_jarvis", 0.7, at.mono - (variant % 3), float(variant)),
         lambda: SpeechStarted(at, turn, at.mono),
         lambda: Partial(at, turn, "so far"),
         lambda: Endpoint(at, turn, at.mono, ("silence", "no_speech", "too_long")[variant % 3]),  # type: ignore[arg-type]
@@ -111,6 +115,9 @@ def event(script: Script, choice: int, lag: int, variant: int) -> Event:
         lambda: Health(at, ("mic", "asr")[variant % 2], ("ok", "loading", "failed")[variant % 3], "why"),  # type: ignore[arg-type]
         lambda: Requested(at, REQUESTS[variant % len(REQUESTS)], f"request-{next(IDS)}"),
         lambda: DeadlinePassed(at),
+        lambda: PeersChanged(at, ("kitchen", "")[variant % 4 == 0], variant % 3),
+        lambda: RivalWoke(at, RIVALS[variant % 2], float(variant)),
+        lambda: RivalClaimed(at, RIVALS[variant % 2], float(variant), answering=variant % 5 == 0),
     ]
     return makers[choice]() if choice < len(makers) else usual(script, variant)
 
@@ -121,6 +128,8 @@ def usual(script: Script, variant: int) -> Event:
     match script.state.activity:
         case Idle():
             return Wake(at, "hey_jarvis", 0.7, at.mono)
+        case Contending():
+            return DeadlinePassed(at)
         case Listening():
             return Endpoint(at, turn, at.mono, "silence" if variant % 4 else "no_speech")
         case Transcribing():
@@ -170,7 +179,7 @@ def to_idle(script: Script) -> None:
 @settings(max_examples=EVENTS // PER_SCRIPT, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
-        st.tuples(st.integers(0, 24), st.sampled_from([0, 0, 0, 0, 1, 2, -1]), st.integers(0, 47), st.floats(0, 30)),
+        st.tuples(st.integers(0, 27), st.sampled_from([0, 0, 0, 0, 1, 2, -1]), st.integers(0, 47), st.floats(0, 30)),
         min_size=PER_SCRIPT,
         max_size=PER_SCRIPT,
     ),
