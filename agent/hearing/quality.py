@@ -10,8 +10,9 @@ Theory:
   stays below it; pauses between words do not raise a fifth.
 - No room is quieter than `QUIET_DB`: below that a lower noise makes nothing clearer, and a microphone that gives
   perfect silence would win over one in the speaker's hand.
-- The score is nearly 1 near and far, so it decides only between equals. With more weight it spoils the order: of 780
-  pairs of distances 3 came out wrong with 2 dB, 8 with 5, 15 with 10 (`voice-agent bench rivals`).
+- The score is nearly 1 near and far, so it decides only between equals. With more weight it spoils the order: of 657
+  pairs of distances, in six noises, none came out wrong with 2 dB, 3 with 5, 14 with 10; by the score alone four of ten
+  do (`voice-agent bench rivals`).
 """
 
 from __future__ import annotations
