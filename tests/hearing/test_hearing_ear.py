@@ -86,6 +86,7 @@ def test_a_turn(rigs: Callable[..., Rig], hello: Utterance) -> None:
     assert isinstance(started, SpeechStarted)
     assert isinstance(end, Endpoint)
     assert (wake.word, wake.score >= 0.5) == ("hey_jarvis", True)
+    assert wake.quality > 20.0, "dB over the room, about"
     assert wake.audio_at == pytest.approx(BEFORE_S + said.ends[0] / RATE_HZ, abs=0.2)
     assert started.audio_at == pytest.approx(BEFORE_S + said.ends[0] / RATE_HZ + 0.45, abs=0.1)
     assert (end.turn, end.cause) == (1, "silence")
