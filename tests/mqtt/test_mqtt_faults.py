@@ -56,6 +56,7 @@ def guarded(broker: Broker, tmp_path: Path) -> Broker:
     return broker
 
 
+# M5
 def test_a_wrong_password_is_said_once_and_a_corrected_file_is_enough(
     guarded: Broker, rigs: Rigs, credential: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -84,6 +85,7 @@ def test_a_missing_password_is_no_reason_to_end(guarded: Broker, rigs: Rigs, cre
 # ---------------------------------------------------------------- doubles
 
 
+# M6
 def test_two_agents_with_one_id_do_not_chase_each_other(broker: Broker, rigs: Rigs) -> None:
     first = rigs(configure(broker.port))
     first.health("ok")
@@ -97,6 +99,7 @@ def test_two_agents_with_one_id_do_not_chase_each_other(broker: Broker, rigs: Ri
     assert time.monotonic() - since > FAST.taken_over_s[0]
 
 
+# M6
 def test_a_namesake_on_another_machine_is_named(
     broker: Broker, rigs: Rigs, observers: Observers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -141,6 +144,7 @@ def dynamic_security(folder: Path) -> str:
     return f"allow_anonymous true\nplugin {plugin}\nplugin_opt_config_file {folder}/security.json"
 
 
+# M5
 def test_a_refused_subscription_is_degraded_and_the_rest_works(
     broker: Broker, rigs: Rigs, observers: Observers, tmp_path: Path
 ) -> None:
@@ -169,6 +173,7 @@ def test_a_subscription_is_asked_for_again(
     wait_until(lambda: broker.log().count("Received SUBSCRIBE") > asked + 1, "two more attempts to subscribe")
 
 
+# M5
 def test_a_refused_topic_is_degraded_and_the_rest_works(
     broker: Broker, rigs: Rigs, observers: Observers, tmp_path: Path
 ) -> None:
@@ -193,6 +198,7 @@ def test_a_host_that_nobody_knows(rigs: Rigs, host: str) -> None:
 # ---------------------------------------------------------------- ourselves
 
 
+# M16: it ends the process, and systemd starts it afresh
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 def test_the_death_of_the_thread_is_told(broker: Broker, observers: Observers) -> None:
     rig = make_rig(configure(broker.port))

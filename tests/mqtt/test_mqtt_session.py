@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 
 import pytest
@@ -71,6 +72,7 @@ def test_partials_get_through_while_all_is_well(broker: Broker, rigs: Rigs, obse
     assert observer.wait("transcript").json["text"] == "what"
 
 
+# M1
 def test_without_a_broker_nothing_waits_and_it_connects_when_there_is_one(
     broker: Broker, rigs: Rigs, observers: Observers
 ) -> None:
@@ -135,6 +137,19 @@ def test_stop_gives_up_on_a_broker_that_hangs(broker: Broker, rigs: Rigs) -> Non
     assert not rig.session.alive()
 
 
+# M11
+def test_whoever_shows_something_never_waits_for_a_broker_that_hangs(broker: Broker, rigs: Rigs) -> None:
+    rig = rigs(configure(broker.port))
+    online(rig)
+    broker.freeze()
+    began = time.monotonic()
+    for number in range(10_000):
+        rig.session.show(ShowEvent("wake", number))
+        rig.session.show(ShowState("idle", number))
+    assert time.monotonic() - began < 10.0, "0.03 ms each where nothing else runs"
+    assert rig.session.counts()["out"] > 9_000
+
+
 def test_a_session_that_was_never_started_can_be_stopped(broker: Broker) -> None:
     make_rig(configure(broker.port)).session.stop()
 
@@ -186,6 +201,7 @@ def test_nonsense_gets_an_answer_and_nothing_else(
     assert rig.events == []
 
 
+# M9
 def test_a_packet_of_a_megabyte_does_not_even_arrive(broker: Broker, rigs: Rigs, observers: Observers) -> None:
     observer = observers(broker.port)
     rig = rigs(configure(broker.port))
@@ -196,6 +212,7 @@ def test_a_packet_of_a_megabyte_does_not_even_arrive(broker: Broker, rigs: Rigs,
     assert rig.requests() == []
 
 
+# M7
 def test_retained_commands_are_ignored_live_and_old(broker: Broker, rigs: Rigs, observers: Observers) -> None:
     observer = observers(broker.port)
     observer.send("say", {"text": "at three in the morning"}, retain=True)
@@ -209,6 +226,7 @@ def test_retained_commands_are_ignored_live_and_old(broker: Broker, rigs: Rigs, 
     assert rig.session.counts()["retained"] == 2
 
 
+# M10
 def test_a_flood_is_dropped_and_stop_gets_through(broker: Broker, rigs: Rigs, observers: Observers) -> None:
     observer, victim = observers(broker.port), observers(broker.port)
     rig = rigs(configure(broker.port))
