@@ -19,7 +19,9 @@ from agent.thinking.failure import Code, Failure
 from agent.thinking.reply import MAX_BAD, MAX_TEXT, error_text, sound
 
 ACKNOWLEDGED = "OK."  # as every voice says it in every language
-IGNORANT = ("no_intent_match", "unknown")  # of a response of type "error": nothing was understood, nothing done
+# Of a response of type "error": nothing was done. It finds a command with no target ("no climate in this room") in many
+# an open question, and therefore lets a language model of its own try then, too.
+IGNORANT = ("no_intent_match", "no_valid_targets", "unknown")
 ERRORS: Mapping[str, Code] = {"timeout": "timeout"}
 
 
