@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from itertools import pairwise
 
 import httpx
@@ -55,7 +56,7 @@ def test_events_are_the_same_for_every_split(data, at):
 
 @given(STREAMS)
 def test_events_are_those_of_another_implementation(data):
-    data = data.removeprefix(b"\xef\xbb\xbf") + b"\n\n"  # it hands out no unfinished event, and keeps a BOM
+    data = re.sub(rb"^(\xef\xbb\xbf)+", b"", data) + b"\n\n"  # it hands out no unfinished event, and keeps a BOM
     text = data.decode("utf-8", "replace")
     response = httpx.Response(200, headers={"content-type": "text/event-stream; charset=utf-8"}, text=text)
     theirs = [sse.data for sse in httpx_sse.EventSource(response).iter_sse()]
