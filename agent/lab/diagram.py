@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from agent.dialogue.state import Activity, Idle, Listening, Speaking, State, Talk, Thinking, Transcribing
+from agent.dialogue.group import Group, Mine
+from agent.dialogue.state import Activity, Contending, Idle, Listening, Speaking, State, Talk, Thinking, Transcribing
 from agent.dialogue.step import step
 from agent.events import (
     AsrFailed,
@@ -23,6 +24,7 @@ from agent.events import (
     ReplyDelta,
     ReplyDone,
     Requested,
+    RivalClaimed,
     SpeechDone,
     SpeechFailed,
     Wake,
@@ -37,6 +39,7 @@ TURN = 1
 def activities() -> Iterator[Activity]:
     later = NOW + 10
     yield Idle()
+    yield Contending(later, Listening(later, chime_at=None))
     yield Listening(later, chime_at=None)
     yield Transcribing(later)
     yield Thinking(later, sound_at=None)
@@ -70,10 +73,16 @@ def events() -> Iterator[tuple[str, Event]]:
 def transitions() -> dict[tuple[str, str], list[str]]:
     """(activity, activity) -> names of the events that lead from one to the other."""
     found: dict[tuple[str, str], list[str]] = {}
+    by_name = dict(events())
     for activity in activities():
         state = State(activity=activity, talk=Talk(TURN, asked="why", reply="so", aloud=True))
+        among = replace(state, group=Group("kitchen", 1, mine=Mine(TURN, NOW, 30.0)))
+        contending = isinstance(activity, Contending)
         for name, event in events():
-            _note(found, name, state, event)
+            _note(found, name, among if contending else state, event)
+        if isinstance(activity, Idle | Listening):
+            _note(found, "wake (among others)", among, by_name["wake"])
+        _note(found, "another agent claims", among, RivalClaimed(AT, "hall", 90.0))
         if isinstance(activity, Speaking):
             inviting = replace(activity, complete=True, invites=True)
             listens_on = replace(state, activity=inviting, rules=replace(state.rules, follow_up=4.0))
