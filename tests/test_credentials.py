@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent import credentials
+from agent.config import Config
 from agent.credentials import CredentialError, Secret
 
 SECRET = "correct-horse"
@@ -117,3 +118,39 @@ def test_whatever_the_file_holds(data: bytes) -> None:
     except CredentialError as error:
         shown = str(error)
     assert len(data) < 8 or data.decode("latin-1") not in shown
+
+
+KEY = b"-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIA==\n-----END PRIVATE KEY-----\n"
+
+
+def test_a_key_is_located_and_not_read(folder: Path) -> None:
+    path = put(folder, "mqtt-key", KEY)
+    assert credentials.locate("mqtt-key") == path
+    with pytest.raises(CredentialError, match="not one line of text"):
+        credentials.read("mqtt-key")
+
+
+@pytest.mark.parametrize(
+    ("data", "mode", "reason"),
+    [
+        (KEY, 0o640, "can be read by others; `chmod 600"),
+        (b"secret\n", 0o600, "holds no private key"),
+        (KEY.replace(b"PRIVATE", b"ENCRYPTED PRIVATE"), 0o600, "openssl pkey"),
+        (KEY + b"x" * credentials.MAX_BYTES, 0o600, "is it the right file"),
+    ],
+)
+def test_what_is_no_usable_key(folder: Path, data: bytes, mode: int, reason: str) -> None:
+    put(folder, "mqtt-key", data, mode)
+    with pytest.raises(CredentialError, match=reason) as told:
+        credentials.locate("mqtt-key")
+    assert "secret" not in str(told.value)
+
+
+def test_problems_name_the_key_of_the_configuration(folder: Path) -> None:
+    mqtt = {"password": "mqtt-password", "tls": True, "cert_file": "/x", "key": "mqtt-key"}
+    config = Config.model_validate({"mqtt": mqtt})
+    assert [problem.split(":")[0] for problem in credentials.problems(config)] == ["mqtt.password", "mqtt.key"]
+    assert list(credentials.problems(config, known=["mqtt-password", "mqtt-key"])) == []
+    put(folder, "mqtt-key", KEY)
+    put(folder, "mqtt-password", b"sesame")
+    assert list(credentials.problems(config)) == []

@@ -107,7 +107,8 @@ class _Visit:
             shown = f"{self._topics.root}/# is refused: {answer.refusal}"
             remedy = f"the broker's ACL: topic write {self._topics.root}/# for this user"
             return Finding("broker", "failure", "messages", shown, remedy, figures)
-        shown = f"{self._topics.root}/# is taken, acknowledged in {took_ms:.0f} ms"
+        known = "is taken" if self._mqtt.protocol == "5" else "is sent (MQTT 3.1.1 does not tell what is refused)"
+        shown = f"{self._topics.root}/# {known}, acknowledged in {took_ms:.0f} ms"
         if took_ms > SLOW_MS:
             return Finding("broker", "warning", "messages", shown, "a slow network: ping the broker", figures)
         return Finding("broker", "ok", "messages", shown, "", figures)

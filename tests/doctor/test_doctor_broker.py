@@ -111,6 +111,18 @@ def test_a_refused_topic(guarded: Broker, credential: Path) -> None:
     assert "topic write voice-agent/kitchen/#" in found["messages"].remedy
 
 
+def test_a_version_that_does_not_tell_refusals_is_not_believed(broker: Broker) -> None:
+    found = examined(broker.port, protocol="3.1.1")
+    assert found["messages"].severity == "ok"
+    assert "does not tell what is refused" in found["messages"].detail
+
+
+def test_a_key_that_is_not_there(credential: Path) -> None:
+    found = examined(1883, tls=True, cert_file="/etc/ssl/kitchen.pem", key="mqtt-key")
+    assert found["key"].severity == "failure"
+    assert "there is no such credential" in found["key"].detail
+
+
 def test_tls_where_there_is_none(broker: Broker, monkeypatch: pytest.MonkeyPatch) -> None:
     found = examined(broker.port, tls=True)
     assert found["login"].severity == "failure"

@@ -16,6 +16,8 @@ import pytest
 from mqtt_rig import FAST, PATIENCE_S, ROOT, Broker, Observer, Rig, configure, free_port, make_rig, wait_until
 from session_child import SessionChild
 
+from agent.clock import now
+from agent.commands import ShowHealth, ShowState
 from agent.events import Event
 from agent.mqtt import connection, session
 from agent.requests import ListenRequest
@@ -193,6 +195,26 @@ def test_a_refused_topic_is_degraded_and_the_rest_works(
 @pytest.mark.parametrize("host", ["does-not-exist.invalid", "x" * 70 + ".example", "a..b"])
 def test_a_host_that_nobody_knows(rigs: Rigs, host: str) -> None:
     rigs(configure(free_port(), mqtt={"host": host})).health("failed", "broker")
+
+
+def test_what_is_larger_than_the_broker_takes_is_refused_here_and_not_with_the_connection(
+    broker: Broker, rigs: Rigs, observers: Observers
+) -> None:
+    broker.stop()
+    broker.extra = "allow_anonymous true\nmax_packet_size 1000"
+    broker.start()
+    rig = rigs(configure(broker.port))
+    rig.show_all()
+    rig.session.show(ShowHealth("mic", "failed", "x" * 2000, now().wall))
+    rig.health("degraded", f"refuses {ROOT}/health: over the 1000 bytes that it takes")
+    observer = observers(broker.port)
+    observer.wait("status", lambda seen: seen.payload == b"online")
+    rig.session.show(ShowState("listening", 1))
+    observer.wait("state", lambda seen: seen.payload == b"listening")
+    rig.session.show(ShowHealth("mic", "ok", "", now().wall))
+    observer.wait("health", lambda seen: seen.json["mic"]["status"] == "ok")
+    rig.health("ok")
+    assert broker.log().count("New client connected") == 2, "we and the observer, once each"
 
 
 # ---------------------------------------------------------------- ourselves
