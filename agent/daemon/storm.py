@@ -1,8 +1,8 @@
 """Wake storms: a television that says the wake word again and again, or a threshold that is far too low.
 
 A false turn is one that a wake word began and in which nothing was understood, whether it ended in silence or was cut
-off by the next wake. More than `LIMIT` of them within a minute make the part "wake" degraded, until it is calmer: not
-above `CALM` in a minute. Nothing is switched off: the agent goes on to hear.
+off by the next wake; one that another agent answers is none. More than `LIMIT` of them within a minute make the part
+"wake" degraded, until it is calmer: not above `CALM` in a minute. Nothing is switched off: the agent goes on to hear.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ class WakeStorm:
         match command:
             case StartListening(turn=turn, since=float()):
                 self._woken = turn
-            case TurnEnded(turn=turn, transcript="", reply="") if turn == self._woken:
+            case TurnEnded(turn=turn, outcome=outcome, transcript="", reply="") if (
+                turn == self._woken and outcome != "yielded"
+            ):
                 self._false.append(now.mono)
                 self.tick(now)
             case _:

@@ -60,3 +60,10 @@ def test_turns_in_which_something_was_said_or_that_nobody_woke_are_none() -> Non
         television.wake("answered", "what time is it")
         television.wake("interrupted", since=None)
     assert television.told == []
+
+
+def test_words_that_another_agent_answers_are_no_storm() -> None:
+    television = Television()
+    for _ in range(2 * LIMIT):
+        television.wake("yielded")
+    assert television.told == []
