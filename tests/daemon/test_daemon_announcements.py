@@ -26,6 +26,7 @@ from agent.speaking import earcons
 pytestmark = pytest.mark.room
 STORY = "There was a king who lived by the sea. " * 8
 ECHO_DB = -12.0
+ALIKE = 0.8  # of a sound to the chime: 0.99 where it is one, below 0.4 for speech and other sounds
 
 
 @pytest.fixture(scope="module")
@@ -58,15 +59,19 @@ def result(life: Life, id: str) -> Any:
     return life.wait("result", lambda data: data["id"] == id)
 
 
-def chime_in(sound: Samples) -> tuple[int, float, float]:
-    """Where the chime begins in the sound, how alike it is (0 to 1), and how loud (1: as rendered)."""
+def chimes_in(sound: Samples) -> list[tuple[int, float]]:
+    """Where each chime begins in the sound, and how loud it is (1: as rendered)."""
     chime = soxr.resample(earcons.render("announce").astype(np.float64), earcons.RATE_HZ, RATE_HZ)
     wave = sound.astype(np.float64)
     dots = np.correlate(wave, chime, "valid")
     energy = np.convolve(wave**2, np.ones(len(chime)), "valid")
     alike = np.where(energy > 1e6, dots / np.sqrt(np.maximum(energy, 1.0) * np.sum(chime**2)), 0.0)
-    best = int(np.argmax(alike))
-    return best, float(alike[best]), float(dots[best] / np.sum(chime**2))
+    found = []
+    while alike.max(initial=0.0) > ALIKE:
+        best = int(np.argmax(alike))
+        found.append((best, float(dots[best] / np.sum(chime**2))))
+        alike[max(0, best - len(chime)) : best + len(chime)] = 0.0
+    return sorted(found)
 
 
 def test_low_is_cut_by_high_and_normal_comes_after_it(life: Life) -> None:
@@ -81,29 +86,27 @@ def test_low_is_cut_by_high_and_normal_comes_after_it(life: Life) -> None:
     assert 0 < len(cut["data"]["heard"]) < len(STORY)
     alarm = result(life, "high")
     assert (alarm["ok"], alarm["data"]["heard"]) == (True, "The kitchen is on fire.")
-    alarmed = time.monotonic()
     dinner = result(life, "normal")
     assert (dinner["ok"], dinner["data"]["heard"]) == (True, "Dinner is ready.")
     assert [data["id"] for _, data in life.heard("result")] == ["low", "high", "normal"]
     life.room.wait_heard(time.monotonic() + 0.3)
-    spoken = life.moment("turn", lambda data: data["outcome"] == "interrupted")[0]
-    loud_gain = chime_before_words(life.room.record(spoken, alarmed).agent)
-    soft_gain = chime_before_words(life.room.record(alarmed - 0.2).agent)
-    assert loud_gain == pytest.approx(1.0, abs=0.15)
-    assert soft_gain == pytest.approx(0.7**3, abs=0.06), "the alarm's volume is the alarm's alone"
+    sound = life.room.record(began).agent
+    (loud_at, loud), (soft_at, soft) = chimes_in(sound)
+    words_follow(sound, loud_at)
+    words_follow(sound, soft_at)
+    assert loud == pytest.approx(1.0, abs=0.15)
+    assert soft == pytest.approx(0.7**3, abs=0.06), "the alarm's volume is the alarm's alone"
     assert not [data for topic, data in life.heard() if topic == "setting/volume"]
 
 
-def chime_before_words(sound: Samples) -> float:
-    """There is a chime, then a breath, then words; returns how loud the chime is."""
-    at, alike, gain = chime_in(sound)
-    assert alike > 0.9
-    chime = round(0.25 * RATE_HZ)
-    breath = sound[at + chime + 160 : at + chime + 1300].astype(np.int32)
-    assert np.abs(breath).max() < 100, "words over the chime"
-    words = sound[at + chime + 1300 :].astype(np.int32)
+def words_follow(sound: Samples, at: int) -> None:
+    """After the chime that begins at `at` there is a breath, and then words; a busy machine may stretch it a little."""
+    quiet = np.abs(sound[at + round(0.2 * RATE_HZ) :][: RATE_HZ // 2].astype(np.int32)) < 100
+    breath = round(0.06 * RATE_HZ)
+    breaths = np.flatnonzero(np.convolve(quiet, np.ones(breath), "valid") == breath)
+    assert len(breaths), "words over the chime"
+    words = sound[at + round(0.2 * RATE_HZ) + breaths[0] :][:RATE_HZ].astype(np.int32)
     assert np.count_nonzero(np.abs(words) > 500) > 0.1 * RATE_HZ
-    return gain
 
 
 def test_nobody_is_disturbed_but_for_an_alarm(life: Life) -> None:
@@ -154,8 +157,7 @@ def said_at(life: Life, id: str, priority: str) -> float:
     life.command("say", id=id, text="Dinner is ready.", priority=priority, chime=True)
     assert result(life, id)["ok"]
     life.room.wait_heard(time.monotonic() + 0.2)
-    _, alike, gain = chime_in(life.room.record(began).agent)
-    assert alike > 0.9
+    ((_, gain),) = chimes_in(life.room.record(began).agent)
     return gain
 
 
