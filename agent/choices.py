@@ -13,6 +13,8 @@ from pathlib import Path
 from agent import engines, models
 from agent.config import Config
 from agent.models import Kind, ModelMissing
+from agent.personas import speaks, speaks_asr
+from agent.requests import DEFAULT_PERSONA
 from agent.settings import SETTINGS, Choice
 
 
@@ -37,12 +39,6 @@ def options(config: Config) -> Options:
     }
     choices = {name: setting.kind.of for name, setting in SETTINGS.items() if isinstance(setting.kind, Choice)}
     return Options({name: found[of] for name, of in choices.items()})
-
-
-def speaks(name: str | None, kind: Kind, language: str) -> bool:
-    """Whether a model may serve a language: one that the catalogue does not know may, whatever it is."""
-    model = models.find(name, kind) if name else None
-    return model is None or model.speaks(language)
 
 
 def voice_name(config: Config) -> str | None:
@@ -72,7 +68,8 @@ def _voices(config: Config) -> Iterator[str]:
 
 
 def _personas(config: Config) -> tuple[str, ...]:
-    return ()
+    """None where there is nobody to choose between."""
+    return (DEFAULT_PERSONA, *config.personas) if config.personas else ()
 
 
 def _languages(config: Config) -> Iterator[str]:
@@ -92,11 +89,6 @@ def _has_engines(config: Config, language: str) -> bool:
     except ModelMissing:
         return False
     return True
-
-
-def speaks_asr(config: Config, language: str) -> bool:
-    """Whether the configured recogniser's model may serve a language."""
-    return all(speaks(config.asr.model, kind, language) for kind in ("asr-vosk", "asr-moonshine"))
 
 
 def _installed(kind: Kind) -> Iterator[models.Model]:

@@ -1,6 +1,6 @@
 """The vocabulary of behaviour: what is to be done (commands), as `agent.dialogue` decides it and the rooms do it.
 
-Frozen values like `agent.events`, whose types they share.
+Frozen values like `agent.events`, whose types they share. `persona` is a name of `[personas]`, "" for `[persona]`.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class StartListening:
     turn: Turn
     since: float | None = None
     first_word_ms: int | None = None
+    persona: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,7 @@ class AskLlm:
     turn: Turn
     text: str
     history: tuple[Exchange, ...] = ()
+    persona: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,7 @@ class Speak:
     last: bool = False
     chime: bool = False
     invites: bool = False
+    persona: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +210,7 @@ class TurnEnded:
     outcome: Outcome
     transcript: str
     reply: str
+    persona: str = ""
 
 
 Command = (

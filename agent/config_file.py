@@ -22,7 +22,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from agent.config import Config
+from agent.config import Config, personas
 
 PREFIX = "VOICE_AGENT__"
 MAX_BYTES = 1 << 20
@@ -99,7 +99,10 @@ def load(path: Path | None = None, overrides: Mapping[str, object] = {}, setting
         for dotted, value in values.items():
             draft.put(tuple(dotted.split(".")), value, origin)
     try:
-        return Config(**draft.values)
+        config = Config(**draft.values)
+        problems = [Problem(key, text, draft.origin(tuple(key.split(".")))) for key, text in personas.problems(config)]
+        if not problems:
+            return config
     except ValidationError as error:
         problems = sorted(_problems(error, draft), key=lambda problem: problem.key)
     raise ConfigError(*problems)  # outside of `except`: pydantic's text repeats the values

@@ -1,19 +1,20 @@
 """Which engine and which model each part uses, from configuration and from what is installed. Nothing is loaded here.
 
 "auto" means: the first engine of the part's order that has a model for the persona's language. Vosk comes before
-Moonshine (it streams), Piper before espeak-ng (it sounds better).
+Moonshine (it streams), Piper before espeak-ng (it sounds better). Every persona has engines of its own, which may well
+be the same ones.
 """
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Literal, TypeVar
 
-from agent import models
+from agent import models, personas
 from agent.config import AsrSection, Config, LlmProfile, WakeSection, WakeWord
 from agent.models import ModelMissing
 
@@ -49,19 +50,34 @@ class TtsChoice:
 
 
 @dataclass(frozen=True, slots=True)
+class PersonaEngines:
+    """How one persona hears, speaks and thinks. `llm`: the GGUF of its first embedded profile, if there is one."""
+
+    asr: AsrChoice
+    tts: TtsChoice
+    llm: Path | None
+
+
+@dataclass(frozen=True, slots=True)
 class Engines:
-    """`llm`: the GGUF of the first embedded profile in use, None where there is none."""
+    """`llm`: the GGUF of the first embedded profile in use, None where there is none. `others`: of [personas]."""
 
     wake: tuple[WakeChoice, ...]
     asr: AsrChoice
     tts: TtsChoice
     llm: Path | None
+    others: Mapping[str, PersonaEngines] = field(default_factory=dict)
+
+    def of(self, persona: str) -> PersonaEngines:
+        """`persona`: "" for the section [persona]."""
+        return self.others.get(persona) or PersonaEngines(self.asr, self.tts, self.llm)
 
     def models(self) -> Iterator[Path]:
-        """Everything that has checksums to verify."""
-        yield from (choice.model for choice in self.wake)
-        yield self.asr.model
-        yield from (path for path in (self.tts.model, self.llm) if path)
+        """Everything that has checksums to verify, each once."""
+        paths = [choice.model for choice in self.wake]
+        for each in (self.of(""), *self.others.values()):
+            paths += [path for path in (each.asr.model, each.tts.model, each.llm) if path]
+        yield from dict.fromkeys(paths)
 
 
 def choose(config: Config) -> Engines:
@@ -80,12 +96,28 @@ def choose(config: Config) -> Engines:
         tried(f"wake.words[{index}].model", partial(wake, config.wake, word, language))
         for index, word in enumerate(config.wake.words)
     ]
-    asr = tried("asr", partial(recogniser, config.asr, language))
-    tts = tried("tts", partial(voice, config.tts.engine, config.tts.voice, language))
-    llm = tried("llm", partial(embedded, config))
-    if missing or asr is None or tts is None:
-        raise ModelMissing("\n".join(missing))
-    return Engines(tuple(word for word in words if word), asr, tts, llm)
+    found: dict[str, PersonaEngines] = {}
+    for name, own in personas.configurations(config).items():
+        heard, spoken = _keys(config, name)
+        asr = tried(heard, partial(recogniser, own.asr, own.persona.language))
+        tts = tried(spoken, partial(voice, own.tts.engine, own.tts.voice, own.persona.language))
+        llm = tried(f"personas.{name}.llm" if name else "llm", partial(embedded, own))
+        if asr and tts:
+            found[name] = PersonaEngines(asr, tts, llm)
+    if missing:
+        raise ModelMissing("\n".join(dict.fromkeys(missing)))
+    main = found.pop("")
+    return Engines(tuple(word for word in words if word), main.asr, main.tts, main.llm, found)
+
+
+def _keys(config: Config, persona: str) -> tuple[str, str]:
+    """Which keys a persona's recogniser and its voice come from: what it has from [persona] is told there, once."""
+    if not persona:
+        return "asr", "tts"
+    other, key = config.personas[persona], f"personas.{persona}"
+    of_language = f"{key}.language" if other.language else ""
+    heard = f"{key}.grammar" if other.grammar is not None and not of_language else of_language or "asr"
+    return heard, f"{key}.voice" if other.voice else of_language or "tts"
 
 
 def wake(section: WakeSection, word: WakeWord, language: str) -> WakeChoice:

@@ -12,6 +12,8 @@ from typing import Literal
 Priority = Literal["low", "normal", "high"]
 Value = str | int | float | bool
 
+DEFAULT_PERSONA = "default"  # what the world calls the persona of the section [persona], which is "" among us
+
 
 @dataclass(frozen=True, slots=True)
 class Intent:
@@ -23,7 +25,9 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class ListenRequest:
-    """Listen as if the wake word had been said."""
+    """Listen as if the wake word had been said. `persona`: whose; None: of whoever answers otherwise."""
+
+    persona: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,20 +40,23 @@ class SayRequest:
     """An announcement. `volume_percent`: for this one alone; None: as the device is set.
 
     `priority`: "low" waits for a better moment and is not said in quiet hours, "high" is said at once and always.
+    `persona`: who says it.
     """
 
     text: str
     priority: Priority = "normal"
     chime: bool = False
     volume_percent: int | None = None
+    persona: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AskRequest:
-    """As if the user had said `text`; `intent` is attached by the inbox driver."""
+    """As if the user had said `text` to `persona`; `intent` is attached by the inbox driver."""
 
     text: str
     intent: Intent | None = None
+    persona: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,3 +98,13 @@ Request = (
     | DoctorRequest
     | RestartRequest
 )
+
+
+def shown(persona: str) -> str:
+    """A persona as the world calls it."""
+    return persona or DEFAULT_PERSONA
+
+
+def own(name: str) -> str:
+    """The inverse of `shown`."""
+    return "" if name == DEFAULT_PERSONA else name

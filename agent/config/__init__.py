@@ -13,10 +13,11 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from agent.config.answering import Conversation, Intents, Llm, LlmProfile, Persona, Tts
+from agent.config.answering import Conversation, Intents, Llm, LlmProfile, Tts
 from agent.config.hearing import AsrSection, EndpointSection, WakeSection, WakeWord
 from agent.config.house import Log, MqttSection, Privacy
 from agent.config.panel import Panel
+from agent.config.personas import OtherPersona, Persona
 from agent.config.room import HomeAssistant, Room
 from agent.config.sound import Audio, Mic, Speaker
 from agent.config.values import Section
@@ -34,6 +35,7 @@ __all__ = [
     "Log",
     "Mic",
     "MqttSection",
+    "OtherPersona",
     "Panel",
     "Persona",
     "Privacy",
@@ -59,6 +61,7 @@ class Config(BaseSettings):
     llm: Llm = Llm()
     tts: Tts = Tts()
     persona: Persona = Persona()
+    personas: dict[str, OtherPersona] = Field({}, description="[personas.NAME], see below")
     conversation: Conversation = Conversation()
     intents: Intents = Intents()
     mqtt: MqttSection = MqttSection()

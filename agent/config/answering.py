@@ -1,4 +1,4 @@
-"""The sections of answering: language models, voice, persona, conversation."""
+"""The sections of answering: language models, voice, conversation."""
 
 from __future__ import annotations
 
@@ -99,20 +99,6 @@ class Tts(Section):
     threads: Annotated[int, Field(ge=1, le=8)] = Field(2, description="of Piper")
     rate: Annotated[float, Field(ge=0.5, le=2)] = Field(1.0, description="tempo; 1.2 speaks faster")
     load: Literal["start", "first_use"] = Field("start", description="when to load the voice into memory")
-
-
-class Persona(Section):
-    """Who is speaking."""
-
-    name: Name = Field("Jarvis", description="what the agent calls itself")
-    language: Annotated[str, Field(pattern=r"^[a-z]{2}(-[A-Z]{2})?$")] = Field(
-        "en", description='"en", "de", "en-GB": for recognition, voice and local answers'
-    )
-    prompt: str = Field(
-        "You are a helpful voice assistant. Answer in one to three short spoken sentences, without lists or markdown.",
-        max_length=20_000,
-        description="system prompt",
-    )
 
 
 class Conversation(Section):

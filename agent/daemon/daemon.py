@@ -200,8 +200,8 @@ class Daemon:
     def _tell(self, shown: Answer | ShowEvent) -> None:
         self._inbox.between(lambda: self._steward.act(shown))
 
-    def _match(self, text: str) -> Intent | None:
-        return self._renewal.match(text)
+    def _match(self, text: str, language: str) -> Intent | None:
+        return self._renewal.match(text, language)
 
     def _wiring(self) -> Wiring:
         return Wiring(self._emit, self._fatal, self._scores, self._keep_scores)

@@ -41,13 +41,13 @@ class Inbox:
     def __init__(
         self,
         state: State,
-        match: Callable[[str], Intent | None],
+        match: Callable[[str, str], Intent | None],
         see: Callable[[Event], None],
         act: Callable[[Command], None],
         clock: Clock,
     ) -> None:
         self._state = state
-        self._match = match
+        self._match = match  # a sentence, and its language
         self._see = see
         self._act = act
         self._clock = clock
@@ -137,8 +137,9 @@ class Inbox:
         """Attach the local intent, so that the core needs no matcher."""
         match event:
             case Final(text=text) if text:
-                return replace(event, intent=self._match(text))
-            case Requested(request=AskRequest(text=text)):
-                return replace(event, request=AskRequest(text, self._match(text)))
+                return replace(event, intent=self._match(text, self._state.language))
+            case Requested(request=AskRequest(text=text, persona=persona) as asked):
+                language = self._state.language_of(self._state.rules.cast.named(persona))
+                return replace(event, request=replace(asked, intent=self._match(text, language)))
             case _:
                 return event

@@ -2,7 +2,8 @@
 
 Rules:
 - Each setting becomes keys of the configuration, which is then checked as a whole. A chosen wake word takes the place
-  of the first one, a chosen profile comes first and the others behind it, and a threshold counts for all words.
+  of the first one that is no persona's own, a chosen profile comes first and the others behind it, and a threshold
+  counts for all words.
 - A language brings what speaks it: a voice or a recogniser's model that does not, by file or by setting, is set aside
   and not lost.
 - A kept value that makes no sense any more (the voice was uninstalled, the profile is gone) is left out with a warning.
@@ -16,8 +17,9 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from agent import choices
+from agent import choices, personas
 from agent.config import Config, WakeSection, WakeWord
+from agent.config.personas import owners
 from agent.config_file import ConfigError
 from agent.dialogue.state import Held
 from agent.models import ModelDamaged, ModelMissing
@@ -115,16 +117,16 @@ def overrides(base: Config, kept: Kept) -> dict[str, object]:
 def in_force(base: Config, kept: Kept) -> tuple[str, ...]:
     """The names of those that count: a voice that does not speak the language in force is set aside."""
     language = str(kept.get("language", base.persona.language))
-    aside = "voice" in kept and not choices.speaks(str(kept["voice"]), "tts-piper", language)
+    aside = "voice" in kept and not personas.speaks(str(kept["voice"]), "tts-piper", language)
     return tuple(name for name in kept if not (name == "voice" and aside))
 
 
 def _at_home_in(base: Config, language: str) -> dict[str, object]:
     """Let go of the file's models that do not speak it: what is installed for the language takes their place."""
     keys: dict[str, object] = {"persona.language": language}
-    if not choices.speaks(base.tts.voice, "tts-piper", language):
+    if not personas.speaks(base.tts.voice, "tts-piper", language):
         keys["tts.voice"] = None
-    if not choices.speaks_asr(base, language):
+    if not personas.speaks_asr(base, language):
         keys["asr.model"] = None
     return keys
 
@@ -135,13 +137,21 @@ def _wake(base: Config, kept: Kept) -> dict[str, object]:
     if "wake_word" in kept:
         chosen = str(kept["wake_word"])
         known = next((word for word in words if word.model == chosen), WakeWord(model=chosen))
-        words = (known, *(word for word in words[1:] if word.model != chosen))
+        at = _free(base)
+        words = (*words[:at], known, *words[at + 1 :])
+        words = tuple(word for place, word in enumerate(words) if place == at or word.model != chosen)
     if "wake_threshold" in kept:
         keys["wake.threshold"] = kept["wake_threshold"]
         words = tuple(word.model_copy(update={"threshold": kept["wake_threshold"]}) for word in words)
     if words != base.wake.words:
         keys["wake.words"] = [word.model_dump(exclude_none=True) for word in words]
     return keys
+
+
+def _free(config: Config) -> int:
+    """The place of the word that the setting is about: the first that is no persona's own, else the first."""
+    words, owned = config.wake.words, owners(config.personas)
+    return next((place for place, word in enumerate(words) if word.model not in owned), 0)
 
 
 def held(config: Config, changed: Collection[str]) -> dict[str, Held]:
@@ -154,7 +164,7 @@ def value_of(config: Config, name: str) -> Value | None:
     """What the configuration says about a setting; None where it leaves that open."""
     match name:
         case "wake_word":
-            return config.wake.words[0].model
+            return config.wake.words[_free(config)].model
         case "wake_threshold":
             return _threshold(config.wake)
         case "llm_profile":

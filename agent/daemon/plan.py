@@ -1,7 +1,8 @@
 """What the daemon runs with: a configuration and the engines found for it; and what another one would change.
 
 Each room has a recipe: exactly the values that it is made from. A reload replaces the rooms whose recipes differ, so a
-recipe that forgets a value leaves a room as it was, and one with a value too many replaces it needlessly.
+recipe that forgets a value leaves a room as it was, and one with a value too many replaces it needlessly. Forgotten on
+purpose is which persona is in use: what it needs is loaded first at the next start, and at its first word until then.
 """
 
 from __future__ import annotations
@@ -10,12 +11,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
+from agent import personas
 from agent.config import Config
+from agent.config.personas import owners
+from agent.dialogue.cast import Cast
 from agent.dialogue.quiet import Hours
 from agent.dialogue.state import Rules
 from agent.engines import Engines
 from agent.events import Phase
 from agent.hearing.recogniser import child_spec
+from agent.hearing.words import wake_name
+from agent.process import ChildSpec
+from agent.requests import own
 from agent.thinking.making import announced_as
 
 RoomName = Literal["capture", "recogniser", "ear", "voice", "thinker", "session", "panel"]
@@ -44,23 +51,48 @@ def stale(old: Plan, new: Plan) -> frozenset[RoomName]:
 
 def _recipes(plan: Plan) -> dict[RoomName, object]:
     config, chosen = plan.config, plan.engines
-    language, speaker, mqtt = config.persona.language, config.audio.speaker, config.mqtt
+    all_of = personas.configurations(config)
+    speaker, mqtt, keep_s = config.audio.speaker, config.mqtt, config.persona.keep_loaded_s
     group = config.room.group
-    profiles = [(name, config.llm.profiles[name]) for name in config.llm.use]
-    with_home = any(profile.kind == "home_assistant" for _, profile in profiles)
-    home = (announced_as(config), config.conversation.history_s) if with_home else None
-    recogniser = (child_spec(chosen.asr, config), config.asr.load)
+    recogniser = (recogniser_specs(plan), config.asr.load, keep_s)
+    voices = {name: (each.tts, chosen.of(name).tts, each.persona.language) for name, each in all_of.items()}
     return {
         "capture": config.audio.mic,
         "recogniser": recogniser,
-        # The ear holds on to the microphone and to the recogniser.
+        # The ear holds on to the microphone and to the recognisers.
         "ear": (config.audio.mic, recogniser, config.wake, config.endpoint, chosen.wake),
         # The volume is a setting: it is told, and the configuration's is only the first.
-        "voice": (speaker.model_copy(update={"volume_percent": 0}), config.tts, chosen.tts, language),
-        "thinker": (profiles, config.persona.prompt, language, chosen.llm, home),
+        "voice": (speaker.model_copy(update={"volume_percent": 0}), voices, keep_s),
+        "thinker": _thinker(plan),
         "session": (mqtt, config.privacy.publish_transcript, config.home_assistant, group) if mqtt.enabled else None,
         "panel": config.panel,
     }
+
+
+def _thinker(plan: Plan) -> object:
+    config = plan.config
+    manners, used = [], dict.fromkeys(config.llm.use)
+    for name, each in personas.configurations(config).items():
+        used |= dict.fromkeys(each.llm.use)
+        order = each.llm.use, plan.engines.of(name).llm
+        manners.append((name, each.persona.prompt, each.persona.language, order))
+    profiles = {name: config.llm.profiles[name] for name in used}
+    with_home = any(profile.kind == "home_assistant" for profile in profiles.values())
+    home = (announced_as(config), config.conversation.history_s) if with_home else None
+    return manners, profiles, home
+
+
+def recogniser_specs(plan: Plan) -> dict[str, ChildSpec]:
+    """Persona -> the child that recognises what is said to it."""
+    of = personas.configurations(plan.config)
+    return {name: child_spec(plan.engines.of(name).asr, each) for name, each in of.items()}
+
+
+def cast_of(config: Config) -> Cast:
+    """Who answers to what."""
+    languages = {name: each.persona.language for name, each in personas.configurations(config).items() if name}
+    words = {wake_name(word): name for word, name in owners(config.personas).items()}
+    return Cast(own(config.persona.use), languages, words)
 
 
 def place(config: Config) -> tuple[object, ...]:
@@ -85,6 +117,7 @@ def rules_of(config: Config) -> Rules:
         barge_in=talk.barge_in,
         follow_up=talk.follow_up_ms / 1000 if talk.follow_up else None,
         local_first=config.intents.local_first,
+        cast=cast_of(config),
     )
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from agent.commands import AskLlm, Command, ShowReply, StartListening, TurnEnded
 from agent.events import Audible, ClauseReady, Endpoint, Event, Final, ReplyDelta, TtsFirst, Turn, Wake
+from agent.requests import shown
 
 STAGES = ("endpoint", "asr_final", "llm_first_token", "first_clause", "tts_first", "audible")
 OPEN_TURNS = 4
@@ -37,12 +38,13 @@ class _Marks:
 class Receipts:
     """Watches what passes the inbox and writes the receipt of each turn that ends. Owned by the inbox's thread."""
 
-    def __init__(self, engines: Mapping[str, str], keep_texts: bool) -> None:
+    def __init__(self, engines: Mapping[str, Mapping[str, str]], keep_texts: bool) -> None:
+        """`engines`: persona -> part -> who does the work."""
         self.renew(engines, keep_texts)
         self._open: dict[Turn, _Marks] = {}
         self._wake: Wake | None = None
 
-    def renew(self, engines: Mapping[str, str], keep_texts: bool) -> None:
+    def renew(self, engines: Mapping[str, Mapping[str, str]], keep_texts: bool) -> None:
         """From now on other engines do the work, or texts are kept otherwise; open turns go on."""
         self._engines = dict(engines)
         self._keep_texts = keep_texts
@@ -98,12 +100,14 @@ class Receipts:
         marks = self._open.pop(ended.turn, _Marks())
         at_ms, stages_ms = timing(marks.zero, marks.moments)
         ttfa_ms = at_ms["audible"]
-        engines = {part: name for part, name in self._engines.items() if part != "llm" or marks.asked_llm}
+        all_engines = self._engines.get(ended.persona) or self._engines.get("", {})
+        engines = {part: name for part, name in all_engines.items() if part != "llm" or marks.asked_llm}
         texts = {"transcript": ended.transcript, "reply": ended.reply, "heard": marks.heard}
         return {
             "turn": ended.turn,
             "at": wall.isoformat(timespec="milliseconds"),
             "outcome": ended.outcome,
+            "persona": shown(ended.persona),
             "word": marks.word,
             "wake_ms": marks.wake_ms,
             "at_ms": at_ms,

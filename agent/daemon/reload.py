@@ -29,7 +29,7 @@ from agent.config import Config
 from agent.config_file import ConfigError
 from agent.daemon.plan import Plan, RoomName, stale
 from agent.daemon.rooms import House, Wiring, build
-from agent.daemon.startup import names
+from agent.daemon.startup import names, understood
 from agent.daemon.store import DIGESTS
 from agent.engines import Engines
 from agent.hearing.wake import WakeModelError
@@ -61,7 +61,7 @@ class Change:
     plan: Plan
     names: frozenset[RoomName]
     house: House
-    intents: Intents
+    intents: Mapping[str, Intents]
     asked_at: float  # monotonic seconds
     wish: ChangeSetting | None = None
     kept: Mapping[str, Value] = field(default_factory=dict)
@@ -134,7 +134,12 @@ class Reload:
 
 
 def prepare(
-    load: Callable[[], Config], old: Plan, house: House, intents: Intents, wiring: Wiring, folder: Path
+    load: Callable[[], Config],
+    old: Plan,
+    house: House,
+    intents: Mapping[str, Intents],
+    wiring: Wiring,
+    folder: Path,
 ) -> Change:
     """Read, check and make ready. Raises Refused."""
     asked_at = time.monotonic()
@@ -146,9 +151,10 @@ def prepare(
             fresh.ear.load()
         except WakeModelError as error:
             raise Refused(f"wake.words: {error}") from error
-    if (plan.config.persona.language, names(plan.config)) != (old.config.persona.language, names(old.config)):
-        intents = Intents(plan.config.persona.language, names(plan.config))
-        intents.warm()
+    if (set(spoken := understood(plan.config)), names(plan.config)) != (set(intents), names(old.config)):
+        intents = spoken
+        for each in intents.values():
+            each.warm()
     return Change(plan, changed, fresh, intents, asked_at)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from agent.daemon.plan import NEEDED, Plan, changed_keys, place
 from agent.daemon.receipts import Receipts
 from agent.daemon.reload import Change, Refused, loaded, prepare
 from agent.daemon.rooms import Rooms, Wiring
-from agent.daemon.startup import engine_names, names, renewed, tell_dropped
+from agent.daemon.startup import engine_names, renewed, tell_dropped, understood
 from agent.daemon.store import DIGESTS, Store
 from agent.daemon.systemd import Notifier
 from agent.events import DeadlinePassed, Requested, SettingChanged
@@ -56,19 +56,20 @@ class Renewal:
     ) -> None:
         self.plan = plan
         self.refusal = ""  # of the last SIGHUP
-        self._intents = Intents(plan.config.persona.language, names(plan.config))
+        self._intents: Mapping[str, Intents] = understood(plan.config)
         self._household = household
         self._kept = kept
         self._set = dict(set_by_people)
         self._load = load
         self._folder = folder
 
-    def match(self, text: str) -> Intent | None:
-        return self._intents.match(text)
+    def match(self, text: str, language: str) -> Intent | None:
+        intents = self._intents.get(language)
+        return intents.match(text) if intents is not None else None
 
     def warm(self) -> None:
         """The sentences of local intents take a while to load and are first needed when somebody has spoken."""
-        threading.Thread(target=self._intents.warm, name="intents", daemon=True).start()
+        threading.Thread(target=_warm, args=(tuple(self._intents.values()),), name="intents", daemon=True).start()
 
     def prepare(self, wish: ChangeSetting | None) -> Change:
         """Raises Refused."""
@@ -167,6 +168,11 @@ class Renewal:
                 "the new configuration is refused, the old one stays: %s", reason, extra={"code": "reload.rejected"}
             )
         self._household.rooms.show(ShowEvent("reload", None, {"ok": False, "message": str(refused)}))
+
+
+def _warm(all_intents: Iterable[Intents]) -> None:
+    for intents in all_intents:
+        intents.warm()
 
 
 def usable(config: Config, folder: Path) -> None:

@@ -38,17 +38,18 @@ from agent.commands import (
 )
 from agent.config import Config
 from agent.daemon.description import Description, describe
-from agent.daemon.plan import EVERY, Plan, RoomName
+from agent.daemon.plan import EVERY, Plan, RoomName, recogniser_specs
 from agent.daemon.startup import health_of, restored
 from agent.daemon.statistics import Statistics
 from agent.dialogue.state import State
 from agent.events import Event, Turn
 from agent.hearing.ear import Ear
-from agent.hearing.recogniser import Recogniser, child_spec
+from agent.hearing.recognisers import Recognisers
 from agent.hearing.scores import Ledger
 from agent.mqtt.session import Session
 from agent.mqtt.topics import Show
 from agent.panel.room import Panel
+from agent.requests import own
 from agent.speaking.mouth import Mouth
 from agent.thinking.llm import Thinker
 
@@ -73,7 +74,7 @@ class House:
     """One set of rooms. Of two houses that follow each other, the rooms with the same recipe are the same."""
 
     capture: Capture
-    recogniser: Recogniser
+    recogniser: Recognisers
     ear: Ear
     mouth: Mouth
     playback: Playback
@@ -88,7 +89,8 @@ def build(plan: Plan, wiring: Wiring, old: House | None = None, names: frozenset
     config, given = plan.config, (wiring.emit, clock.now, wiring.on_fatal)
     capture = Capture(config.audio.mic, *given) if old is None or "capture" in names else old.capture
     if old is None or "recogniser" in names:
-        recogniser = Recogniser(child_spec(plan.engines.asr, config), *given, lazy=config.asr.load == "first_use")
+        lazy, keep_s = config.asr.load == "first_use", float(config.persona.keep_loaded_s)
+        recogniser = Recognisers(recogniser_specs(plan), *given, lazy, own(config.persona.use), keep_s)
     else:
         recogniser = old.recogniser
     if old is None or "ear" in names:
@@ -239,14 +241,18 @@ class Rooms:
         """Hand a command to its room."""
         house = self.house
         match deed:
-            case StartListening():
+            case StartListening(persona=persona):
                 house.ear.do(deed)
                 # A question is coming: open now what will be needed then.
                 house.playback.prepare()
-                house.thinker.warm()
+                house.mouth.prepare(persona)
+                house.thinker.warm(persona)
             case StopListening() | SetMute():
                 house.ear.do(deed)
-            case AskLlm() | CancelLlm():
+            case AskLlm(persona=persona):
+                house.thinker.do(deed)
+                house.mouth.prepare(persona)  # nobody has listened, where the question was typed
+            case CancelLlm():
                 house.thinker.do(deed)
             case Speak() | Hush() | Earcon() | SetVolume():
                 house.mouth.do(deed)

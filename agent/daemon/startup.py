@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agent import engines, models
+from agent import engines, models, personas
 from agent.commands import ShowHealth, ShowSetting, ShowState
 from agent.config import Config
 from agent.daemon.overlay import Load, Overlaid, held, kept_in, sifted
@@ -16,10 +16,11 @@ from agent.daemon.plan import Plan, rules_of
 from agent.daemon.store import DIGESTS, read_restart
 from agent.daemon.systemd import Notifier
 from agent.dialogue.state import State
-from agent.engines import Engines
+from agent.engines import Engines, PersonaEngines
 from agent.hearing import wakewords
 from agent.hearing.wake import WakeModelError
 from agent.hearing.words import wake_name
+from agent.thinking.intents import Intents
 
 log = logging.getLogger(__name__)
 
@@ -144,9 +145,13 @@ def health_of(state: State) -> tuple[ShowHealth, ...]:
     return tuple(ShowHealth(part, each.status, each.reason, each.since) for part, each in state.health.items())
 
 
-def engine_names(config: Config, chosen: Engines) -> dict[str, str]:
-    """Which engine did what, for receipts."""
-    voice = chosen.tts.model.stem if chosen.tts.model else config.persona.language
+def engine_names(config: Config, chosen: Engines) -> dict[str, dict[str, str]]:
+    """Which engine did what for whom, for receipts: by persona and part."""
+    return {name: _names(each, chosen.of(name)) for name, each in personas.configurations(config).items()}
+
+
+def _names(config: Config, chosen: PersonaEngines) -> dict[str, str]:
+    voice = chosen.tts.model.stem if chosen.tts.model else config.tts.voice or config.persona.language
     return {
         "wake": config.wake.engine,
         "asr": f"{chosen.asr.engine}:{chosen.asr.model.name}",
@@ -158,4 +163,10 @@ def engine_names(config: Config, chosen: Engines) -> dict[str, str]:
 def names(config: Config) -> tuple[str, ...]:
     """How people address the agent; a command may begin with it."""
     words = (wake_name(word.model).replace("_", " ") for word in config.wake.words)
-    return (config.persona.name, *words)
+    return (*personas.called(config), *words)
+
+
+def understood(config: Config) -> dict[str, Intents]:
+    """Language -> the commands that are understood in it; loaded when first needed, or warmed."""
+    languages = dict.fromkeys(each.persona.language for each in personas.configurations(config).values())
+    return {language: Intents(language, names(config)) for language in languages}

@@ -54,7 +54,8 @@ def say_next(state: State, at: Instant) -> Step:
     if reason is not None:
         later, commands = say_next(state, at)
         return later, (*refused(first.id, *reason), *commands)
-    begun = begin(state, first.id, announcement=first.request)
+    persona = state.rules.cast.named(first.request.persona)
+    begun = begin(state, first.id, announcement=first.request, persona=persona)
     return speak(begun, at.mono, first.request.text, chime=first.request.chime)
 
 

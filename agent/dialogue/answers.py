@@ -16,14 +16,14 @@ VOLUME_STEP = 10
 
 def answer(state: State, now: float, wall: datetime, intent: Intent) -> Step:
     """Carry out a local intent in the current turn. One this version does not know fails aloud."""
-    language = state.rules.language
+    language = state.language
     match intent.name:
         case "time":
             return speak(state, now, phrase(language, "time", time=spoken_time(language, wall)))
         case "date":
             return speak(state, now, phrase(language, "date", date=spoken_date(language, wall)))
         case "repeat":
-            return speak(state, now, state.last_reply or phrase(language, "nothing_to_repeat"))
+            return _repeat(state, now)
         case "stop":
             ended, commands = end(state, now, "answered", "")
             return ended, (Earcon(state.turn, "done"), *commands)
@@ -37,6 +37,14 @@ def answer(state: State, now: float, wall: datetime, intent: Intent) -> Step:
             return spoken, (*commands, *speaking)
         case unknown:
             return fail(state, now, "failed", f"no answer to the intent {unknown}")
+
+
+def _repeat(state: State, now: float) -> Step:
+    """In the voice and the language in which it was said."""
+    last = state.last_reply
+    if not last.text:
+        return speak(state, now, phrase(state.language, "nothing_to_repeat"))
+    return speak(state, now, last.text, persona=last.persona)
 
 
 def _percent(state: State, intent: Intent) -> int:

@@ -26,6 +26,7 @@ from agent.dialogue.state import (
     Idle,
     Listening,
     Remembered,
+    Said,
     Speaking,
     State,
     Step,
@@ -37,13 +38,16 @@ from agent.dialogue.state import (
 from agent.requests import SayRequest
 
 
-def speak(state: State, now: float, text: str, outcome: Outcome = "answered", chime: bool = False) -> Step:
-    """Speak one whole reply in the current turn."""
+def speak(
+    state: State, now: float, text: str, outcome: Outcome = "answered", chime: bool = False, persona: str | None = None
+) -> Step:
+    """Speak one whole reply in the current turn. `persona`: who, if not the one that is talked with."""
     talk = replace(state.talk, reply=f"{state.talk.reply} {text}".strip())
     until = speaking_until(state, now, talk.reply)
     invites = outcome == "answered" and wanted(state)
     spoken = replace(state, talk=talk, activity=Speaking(until, complete=True, outcome=outcome, invites=invites))
-    return spoken, (Speak(state.turn, text, last=True, chime=chime, invites=invites),)
+    voice = talk.persona if persona is None else persona
+    return spoken, (Speak(state.turn, text, last=True, chime=chime, invites=invites, persona=voice),)
 
 
 def speaking_until(state: State, now: float, reply: str) -> float:
@@ -61,7 +65,7 @@ def fail(state: State, now: float, key: str, detail: str = "") -> Step:
         case Listening(spoken=False) if state.talk.follow_up:
             ended, ending = end(state, now, "silence", "")
             return ended, (event, *ending)
-    spoken, commands = speak(state, now, phrase(state.rules.language, key), outcome="failed")
+    spoken, commands = speak(state, now, phrase(state.language, key), outcome="failed")
     return spoken, (event, Earcon(state.turn, "error"), *commands)
 
 
@@ -114,12 +118,10 @@ def begin(
     announcement: SayRequest | None = None,
     aloud: bool = False,
     follow_up: int = 0,
+    persona: str = "",
 ) -> State:
     """A new turn, with the next number; what it does is up to the caller."""
-    talk = Talk(
-        state.turn + 1, asked=asked, request=request, announcement=announcement, aloud=aloud, follow_up=follow_up
-    )
-    return replace(state, talk=talk)
+    return replace(state, talk=Talk(state.turn + 1, asked, "", request, announcement, aloud, follow_up, persona))
 
 
 def _record(state: State, talk: Talk, now: float, outcome: Outcome, heard: str) -> Step:
@@ -127,15 +129,17 @@ def _record(state: State, talk: Talk, now: float, outcome: Outcome, heard: str) 
     commands: list[Command] = []
     if talk.reply:
         commands.append(ShowReply(talk.turn, talk.reply, heard))
-        state = replace(state, last_reply=talk.reply)
+        state = replace(state, last_reply=Said(talk.reply, talk.persona))
     if talk.asked and heard and outcome != "failed":
-        history = (*state.history, Remembered(Exchange(talk.asked, heard), now))
-        state = replace(state, history=history[-max(1, state.rules.history_turns) :])
+        own = [past for past in state.history if past.persona == talk.persona]
+        forgotten = own[: max(0, len(own) + 1 - max(1, state.rules.history_turns))]
+        kept = (past for past in state.history if past not in forgotten)
+        state = replace(state, history=(*kept, Remembered(Exchange(talk.asked, heard), now, talk.persona)))
     if talk.request is not None:
         data = {"outcome": outcome, "reply": talk.reply, "heard": heard}
         ok = outcome == "answered"
         commands.append(
             Answer(talk.request, ok, "" if ok else outcome, "" if ok else f"the turn ended: {outcome}", data)
         )
-    commands.append(TurnEnded(talk.turn, outcome, talk.asked, talk.reply))
+    commands.append(TurnEnded(talk.turn, outcome, talk.asked, talk.reply, talk.persona))
     return state, tuple(commands)

@@ -28,10 +28,18 @@ from agent.requests import (
 
 def requested(state: State, event: Requested, source: MuteSource = "command") -> Step:
     """Do what was asked for; `say` waits for the turn that is going on, everything else acts at once."""
+    cast, request = state.rules.cast, event.request
+    named = request.persona if isinstance(request, ListenRequest | SayRequest | AskRequest) else None
+    if cast.unknown(named):
+        return state, refused(event.id, "unknown_persona", f"personas are {', '.join(cast.all)}")
+    return _obey(state, event, cast.named(named), source)
+
+
+def _obey(state: State, event: Requested, persona: str, source: MuteSource) -> Step:
     now = event.at.mono
     match event.request:
         case ListenRequest():
-            return _listen(state, now, event.id)
+            return _listen(state, now, event.id, persona)
         case StopRequest():
             emptied, dropping = drop(state)
             stopped, commands = leave(emptied, now)
@@ -40,7 +48,7 @@ def requested(state: State, event: Requested, source: MuteSource = "command") ->
             return announce(state, event.at, event.request, event.id)
         case AskRequest(text=text, intent=intent):
             left, leaving = leave(state, now)
-            begun = begin(left, event.id, asked=text)
+            begun = begin(left, event.id, asked=text, persona=persona)
             asked, asking = ask(begun, now, event.at.wall, text, intent)
             return asked, (*leaving, ShowTranscript(begun.turn, text, final=True), *asking)
         case MuteRequest(on=on):
@@ -58,7 +66,7 @@ def requested(state: State, event: Requested, source: MuteSource = "command") ->
             assert_never(unknown)
 
 
-def _listen(state: State, now: float, request: str | None) -> Step:
+def _listen(state: State, now: float, request: str | None, persona: str) -> Step:
     if state.switched_off:
         return state, refused(request, "hardware_mute", locked(state))
     if state.muted:
@@ -67,7 +75,7 @@ def _listen(state: State, now: float, request: str | None) -> Step:
     if mic is not None and mic.status == "failed":
         return state, refused(request, "no_microphone", mic.reason)
     left, leaving = leave(state, now)
-    listening, commands = listen(left, now, since=None, chime_at=now, request=request)
+    listening, commands = listen(left, now, persona, since=None, chime_at=now, request=request)
     return listening, (*leaving, *commands)
 
 

@@ -17,6 +17,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from agent.commands import Command, Earcon, Exchange, Outcome
+from agent.dialogue.cast import Cast
 from agent.dialogue.group import Group
 from agent.dialogue.quiet import Hours
 from agent.events import AsrFailed, Endpoint, Final, Part, Partial, Phase, SpeechStarted, Status, Turn
@@ -30,6 +31,7 @@ class Rules:
     `follow_up`: how long to wait for the next question without a wake word, after an answer; None: not at all.
     `follow_ups`: of them in a row at most. `barge_in`: the wake word interrupts the agent's speech. `local_first`: what
     is a local command is answered here; else the LLM is asked first, and this is what remains where it does not answer.
+    `language`: that of the persona "", the others' are the cast's.
     """
 
     language: str = "en"
@@ -53,6 +55,7 @@ class Rules:
     follow_up: float | None = None
     follow_ups: int = 8
     local_first: bool = True
+    cast: Cast = field(default_factory=Cast)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +139,7 @@ class Talk:
     """The texts of one turn. `request`: the id of the command that began it, if it wants an answer.
 
     `announcement`: what is said in it; then nobody has asked. `aloud`: the question is spoken, not typed. `follow_up`:
-    how many follow-ups led here; 0: none, a wake word or a command began it.
+    how many follow-ups led here; 0: none, a wake word or a command began it. `persona`: with whom one talks.
     """
 
     turn: Turn = 0
@@ -146,6 +149,7 @@ class Talk:
     announcement: SayRequest | None = None
     aloud: bool = False
     follow_up: int = 0
+    persona: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +173,15 @@ class PendingSay:
 class Remembered:
     exchange: Exchange
     at: float
+    persona: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """The last reply, and who gave it."""
+
+    text: str = ""
+    persona: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +214,7 @@ class State:
     closing: Closing | None = None
     pending: tuple[PendingSay, ...] = ()
     history: tuple[Remembered, ...] = ()
-    last_reply: str = ""
+    last_reply: Said = Said()
     volume: int = 70
     told: int = 70
     muted: bool = False
@@ -217,6 +230,14 @@ class State:
     @property
     def turn(self) -> Turn:
         return self.talk.turn
+
+    @property
+    def language(self) -> str:
+        """Of the current turn."""
+        return self.language_of(self.talk.persona)
+
+    def language_of(self, persona: str) -> str:
+        return self.rules.cast.languages.get(persona, self.rules.language)
 
     @property
     def phase(self) -> Phase:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from agent.commands import AskLlm, Command, Earcon, Exchange, ShowEvent, ShowTranscript, Speak, StartListening
+from agent.commands import AskLlm, Command, Earcon, Exchange, Scalar, ShowEvent, ShowTranscript, Speak, StartListening
 from agent.dialogue.answers import answer
 from agent.dialogue.followup import wanted
 from agent.dialogue.phrases import phrase
@@ -24,7 +24,7 @@ from agent.events import (
     SpeechStarted,
     Wake,
 )
-from agent.requests import Intent
+from agent.requests import Intent, shown
 
 # What makes it quiet has to work whoever is asked first, and only we know what we said.
 ALWAYS_LOCAL = frozenset({"stop", "mute", "volume_set", "volume_up", "volume_down", "repeat"})
@@ -41,22 +41,26 @@ def woken(state: State, event: Wake) -> Step:
     if isinstance(state.activity, Speaking) and not state.rules.barge_in:
         return state, ()
     left, leaving = leave(state, now)
-    listening, commands = listen(left, now, since=event.audio_at, chime_at=event.audio_at + state.rules.chime_after)
-    wake = ShowEvent("wake", listening.turn, {"word": event.word, "score": round(event.score, 3)})
+    persona, chime_at = state.rules.cast.woken(event.word), event.audio_at + state.rules.chime_after
+    listening, commands = listen(left, now, persona, since=event.audio_at, chime_at=chime_at)
+    told: dict[str, Scalar] = {"word": event.word, "score": round(event.score, 3), "persona": shown(persona)}
+    wake = ShowEvent("wake", listening.turn, told)
     bargein: tuple[Command, ...] = ()
     if isinstance(state.activity, Speaking):
         bargein = (ShowEvent("bargein", state.turn, {"word": event.word}),)
     return listening, (*leaving, wake, *bargein, *commands)
 
 
-def listen(state: State, now: float, since: float | None, chime_at: float, request: str | None = None) -> Step:
+def listen(
+    state: State, now: float, persona: str, since: float | None, chime_at: float, request: str | None = None
+) -> Step:
     """Open the ear for a new turn."""
-    state = begin(state, request, aloud=True)
+    state = begin(state, request, aloud=True, persona=persona)
     loading = "asr" in state.health and state.health["asr"].status == "loading"
     limit = state.rules.listening_limit + (state.rules.loading_limit if loading else 0.0)
     sound: tuple[Command, ...] = (Earcon(state.turn, "thinking"),) if loading else ()
     listening = enter(state, Listening(now + limit, chime_at=None if loading else chime_at))
-    return listening, (StartListening(state.turn, since), *sound)
+    return listening, (StartListening(state.turn, since, persona=persona), *sound)
 
 
 def _follow_up(state: State, now: float) -> Step:
@@ -64,9 +68,10 @@ def _follow_up(state: State, now: float) -> Step:
     wait = state.rules.follow_up
     if wait is None or not wanted(state):
         return state, ()
-    begun = begin(state, aloud=True, follow_up=state.talk.follow_up + 1)
+    persona = state.talk.persona
+    begun = begin(state, aloud=True, follow_up=state.talk.follow_up + 1, persona=persona)
     listening = Listening(now + wait + state.rules.listening_limit, chime_at=None)
-    return enter(begun, listening), (StartListening(begun.turn, first_word_ms=round(wait * 1000)),)
+    return enter(begun, listening), (StartListening(begun.turn, None, round(wait * 1000), persona),)
 
 
 def hearing(state: State, event: SpeechStarted | Partial | Endpoint | Final | AsrFailed) -> Step:
@@ -115,15 +120,17 @@ def ask(state: State, now: float, wall: datetime, text: str, intent: Intent | No
     if intent is not None and (state.rules.local_first or intent.name in ALWAYS_LOCAL):
         return _locally(state, now, wall, intent)
     fresh = tuple(past for past in state.history if now - past.at <= state.rules.history_for)
-    history: tuple[Exchange, ...] = tuple(past.exchange for past in fresh)
+    persona = state.talk.persona
+    history: tuple[Exchange, ...] = tuple(past.exchange for past in fresh if past.persona == persona)
     sound_at = now + state.rules.thinking_sound_after
     thinking = Thinking(now + state.rules.thinking_limit, sound_at, fallback=intent)
-    return replace(state, activity=thinking, history=fresh), (AskLlm(state.turn, text, history),)
+    return replace(state, activity=thinking, history=fresh), (AskLlm(state.turn, text, history, persona),)
 
 
 def _locally(state: State, now: float, wall: datetime, intent: Intent) -> Step:
     answered, commands = answer(state, now, wall, intent)
-    return answered, (ShowEvent("intent", state.turn, {"name": intent.name, **intent.slots}), *commands)
+    told = {"name": intent.name, **intent.slots, "persona": shown(state.talk.persona)}
+    return answered, (ShowEvent("intent", state.turn, told), *commands)
 
 
 def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed) -> Step:
@@ -139,13 +146,13 @@ def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed) -> Step:
         case (Speaking(complete=False), ReplyDone()):
             invites = wanted(state)
             done = Speaking(speaking_until(state, now, state.talk.reply), complete=True, invites=invites)
-            return enter(state, done), (Speak(state.turn, "", last=True, invites=invites),)
+            return enter(state, done), (Speak(state.turn, "", last=True, invites=invites, persona=state.talk.persona),)
         case (Thinking(), LlmFailed(code="unanswered", detail=words)):
             return speak(state, now, words)
         case (Thinking(), LlmFailed(code=code, detail=detail)):
             return fail(state, now, code, detail)
         case (Speaking(complete=False), LlmFailed(code=code, detail=detail)):
-            spoken, commands = speak(state, now, " " + phrase(state.rules.language, "cut_off"), outcome="failed")
+            spoken, commands = speak(state, now, " " + phrase(state.language, "cut_off"), outcome="failed")
             return spoken, (ShowEvent("error", state.turn, {"code": code, "message": detail}), *commands)
         case _:
             return state, ()
@@ -154,7 +161,7 @@ def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed) -> Step:
 def _write(state: State, now: float, text: str) -> Step:
     talk = replace(state.talk, reply=state.talk.reply + text)
     speaking = Speaking(speaking_until(state, now, talk.reply) + state.rules.thinking_limit, complete=False)
-    return replace(state, talk=talk, activity=speaking), (Speak(state.turn, text),)
+    return replace(state, talk=talk, activity=speaking), (Speak(state.turn, text, persona=talk.persona),)
 
 
 def speaking(state: State, event: SpeechDone | SpeechFailed) -> Step:

@@ -22,9 +22,9 @@ class Asr(Protocol):
     """What the ear drives, from its one thread; nothing here blocks. What it hears it emits as events itself:
     `Partial`, then one `Final` or `AsrFailed` for each turn that was not cancelled."""
 
-    def begin(self, turn: Turn, word: str | None = None, lead_ms: int = 0) -> None:
-        """A new utterance; replaces a running one. With `word` the audio begins `lead_ms` before that wake word's
-        detection, and may hold some of its end."""
+    def begin(self, turn: Turn, word: str | None = None, lead_ms: int = 0, persona: str = "") -> None:
+        """A new utterance, spoken to `persona`; replaces a running one. With `word` the audio begins `lead_ms` before
+        that wake word's detection, and may hold some of its end."""
         ...
 
     def feed(self, turn: Turn, pcm: Samples) -> None: ...

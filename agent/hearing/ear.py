@@ -203,9 +203,8 @@ class Ear:
     def _listen(self, command: StartListening) -> None:
         heard = command.since is not None and self._preroll.end > 0
         since = self._preroll.position_at(command.since) if heard and command.since is not None else None
-        self._listening = Listening(
-            command.turn, self._config.endpoint, self._preroll, self._asr, self._emit, self._clock
-        )
+        parts = (self._config.endpoint, self._preroll, self._asr, self._emit, self._clock)
+        self._listening = Listening(command.turn, *parts, command.persona)
         self._listening.begin(since, self._word if since is not None else None, command.first_word_ms)
         self._close_if_over()
 

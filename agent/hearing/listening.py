@@ -35,8 +35,10 @@ class Listening:
         asr: Asr,
         emit: Callable[[Event], None],
         clock: Clock,
+        persona: str = "",
     ) -> None:
         self.turn = turn
+        self._persona = persona
         self.over = False
         self._config = config
         self._preroll = preroll
@@ -88,7 +90,7 @@ class Listening:
 
     def _open(self, start: int, word: str | None, lead_ms: int = 0) -> None:
         self._undecided = None
-        self._asr.begin(self.turn, word, lead_ms)
+        self._asr.begin(self.turn, word, lead_ms, self._persona)
         pcm, _ = self._preroll.since(start)
         if len(pcm):
             self._asr.feed(self.turn, pcm)

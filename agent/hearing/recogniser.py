@@ -81,6 +81,11 @@ class Recogniser:
     def pid(self) -> int | None:
         return self._child.pid
 
+    @property
+    def busy(self) -> bool:
+        """An utterance is going on, or its final is due."""
+        return self._now is not None
+
     def start(self) -> None:
         """Start the child, or leave that to the first utterance (`lazy`)."""
         if not self._lazy:
@@ -98,7 +103,8 @@ class Recogniser:
 
     # Called by the ear.
 
-    def begin(self, turn: Turn, word: str | None = None, lead_ms: int = 0) -> None:
+    def begin(self, turn: Turn, word: str | None = None, lead_ms: int = 0, persona: str = "") -> None:
+        """It hears all personas alike; who has several of them is `agent.hearing.recognisers`."""
         if not self._running:
             self._run()
         self.cancel(self._now.turn if self._now else turn)

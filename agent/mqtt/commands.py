@@ -69,6 +69,12 @@ class Rejected:
 
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 
+Persona = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]  # whether it is there, the dialogue knows
+_UNLIKE = {
+    "text": "has no visible text, or a NUL in it",
+    "persona": 'has to be 1 to 64 letters, digits, "_" or "-"',
+}  # what a pattern asks for, in words
+
 
 class _Payload(BaseModel):
     """A schema of one command. Strict: "30" is no number and true is not 1."""
@@ -82,8 +88,10 @@ class _Payload(BaseModel):
 
 
 class _Listen(_Payload):
+    persona: Persona | None = None
+
     def request(self) -> Request:
-        return ListenRequest()
+        return ListenRequest(self.persona)
 
 
 class _Stop(_Payload):
@@ -96,16 +104,18 @@ class _Say(_Payload):
     priority: Priority = "normal"
     chime: bool = False
     volume: Annotated[int, Field(ge=1, le=100)] | None = None
+    persona: Persona | None = None
 
     def request(self) -> Request:
-        return SayRequest(self.text, self.priority, self.chime, self.volume)
+        return SayRequest(self.text, self.priority, self.chime, self.volume, self.persona)
 
 
 class _Ask(_Payload):
     text: Text
+    persona: Persona | None = None
 
     def request(self) -> Request:
-        return AskRequest(self.text)
+        return AskRequest(self.text, persona=self.persona)
 
 
 class _Mute(_Payload):
@@ -261,5 +271,5 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return "the payload has a key that this command does not take"
     where = ".".join(str(step) for step in first["loc"]) or "payload"
-    message = "has no visible text, or a NUL in it" if first["type"] == "string_pattern_mismatch" else first["msg"]
-    return f"{where}: {message}"
+    unlike = _UNLIKE.get(where) if first["type"] == "string_pattern_mismatch" else None
+    return f"{where}: {unlike or first['msg']}"

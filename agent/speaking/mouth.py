@@ -10,11 +10,12 @@ from __future__ import annotations
 import logging
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from agent.clock import Clock
 from agent.config import Config
 from agent.events import Event, Turn
+from agent.requests import own
 from agent.speaking import earcons
 from agent.speaking.speech import (
     Began,
@@ -24,11 +25,12 @@ from agent.speaking.speech import (
     Player,
     PlayerReport,
     PlayingFailed,
+    Prepare,
     Speech,
 )
 from agent.speaking.synthesis import Synthesis
 from agent.speaking.voice import JobDone, JobFailed, Report, VoiceLost, VoiceReady
-from agent.speaking.voices import VoiceSpec, voices
+from agent.speaking.voices import Speaker, VoiceSpec, speakers
 
 INBOX = 16_384  # items; a language model writes some 20 a second, a player reports some 50
 IDLE_S = 1.0  # the thread turns at least so often, for the watchdog
@@ -39,7 +41,7 @@ log = logging.getLogger(__name__)
 class Mouth:
     """Speaks replies through the `Player` that `start` is given, which calls `audible`, `played`, `drained`, `failed`.
 
-    `specs`: who speaks, in order of fall-back; by default what the configuration says.
+    `specs`: who speaks, in order of fall-back, for all personas; by default what the configuration says.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class Mouth:
         self._inbox: queue.Queue[MouthCommand | Report | PlayerReport | None] = queue.Queue(INBOX)
         self._thread: threading.Thread | None = None
         self._synthesis: Synthesis | None = None
+        self._languages: Mapping[str, str] = {}
         self._turned_at = 0.0
 
     def start(self, player: Player) -> None:
@@ -65,8 +68,15 @@ class Mouth:
 
         Raises ModelMissing where the voice that the configuration names is not installed.
         """
-        specs = voices(self._config) if self._specs is None else self._specs
-        self._synthesis = Synthesis(specs, self._put, self._on_fatal)
+        persona = self._config.persona
+        if self._specs is None:
+            everybody = speakers(self._config)
+        else:
+            everybody = {"": Speaker(persona.language, tuple(self._specs))}
+        orders = {name: each.specs for name, each in everybody.items()}
+        self._languages = {name: each.language for name, each in everybody.items()}
+        first = own(persona.use)
+        self._synthesis = Synthesis(orders, self._put, self._on_fatal, first, persona.keep_loaded_s)
         self._turned_at = self._clock().mono
         self._thread = threading.Thread(target=self._run, args=(self._synthesis, player), name="mouth", daemon=True)
         self._thread.start()
@@ -74,6 +84,10 @@ class Mouth:
     def do(self, command: MouthCommand) -> None:
         """Obey; from any thread, at once."""
         self._put(command)
+
+    def prepare(self, persona: str) -> None:
+        """Load its voice, which will be wanted; from any thread, at once."""
+        self._put(Prepare(persona))
 
     def stop(self) -> None:
         """End the thread and the voices. What is playing is the player's. Idempotent."""
@@ -111,7 +125,7 @@ class Mouth:
 
     def _run(self, synthesis: Synthesis, player: Player) -> None:
         sounds = earcons.render_all() if self._config.audio.speaker.earcons else {}
-        speech = Speech(self._config.persona.language, player, synthesis, self._emit, sounds)
+        speech = Speech(self._languages, player, synthesis, self._emit, sounds)
         try:
             if self._config.tts.load == "start":
                 synthesis.start()

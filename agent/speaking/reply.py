@@ -28,8 +28,9 @@ class Span:
 class Reply:
     """Text deltas in, clauses out; then their sound is noted, and `heard` tells what of it came out."""
 
-    def __init__(self, turn: Turn, language: str) -> None:
+    def __init__(self, turn: Turn, language: str, persona: str = "") -> None:
         self.turn = turn
+        self.persona = persona
         self.complete = False  # all text has been written
         self.announced = False  # its first clause went to a voice
         self.chime: Samples | None = None  # to be heard before the first clause; at `earcons.RATE_HZ`

@@ -36,7 +36,9 @@ class Reader:
     def __init__(self, specs: Sequence[VoiceSpec], language: str) -> None:
         self._language = language
         self._reports: queue.SimpleQueue[Report | SpeechError] = queue.SimpleQueue()
-        self._synthesis = Synthesis(specs, self._reports.put, lambda reason: self._reports.put(SpeechError(reason)))
+        self._synthesis = Synthesis(
+            {"": specs}, self._reports.put, lambda reason: self._reports.put(SpeechError(reason))
+        )
         self._turn = 0
 
     def __enter__(self) -> Reader:

@@ -34,7 +34,15 @@ TRUST_S = 0.5
 BREATH_S = 0.12  # between the chime and the first word
 STUCK_S = 5.0  # a player that has been silent for so long, beyond the sound it has, will not play any more
 
-MouthCommand = Speak | Hush | Earcon | SetVolume
+
+@dataclass(frozen=True, slots=True)
+class Prepare:
+    """The persona is being spoken to, and will want its voice."""
+
+    persona: str
+
+
+MouthCommand = Speak | Hush | Earcon | SetVolume | Prepare
 
 
 class Player(Protocol):
@@ -93,13 +101,13 @@ class Speech:
 
     def __init__(
         self,
-        language: str,
+        languages: Mapping[str, str],
         player: Player,
         synthesis: Synthesis,
         emit: Callable[[Event], None],
         sounds: Mapping[EarconName, Samples],
     ) -> None:
-        self._language = language
+        self._languages = languages  # of all personas
         self._player = player
         self._synthesis = synthesis
         self._emit = emit
@@ -121,7 +129,8 @@ class Speech:
             case Earcon(turn=turn, name=name):
                 if turn >= self._floor and name in self._sounds:
                     self._player.earcon(self._sounds[name], earcons.RATE_HZ)
-                self._synthesis.start()  # a turn has begun: it will want a voice
+            case Prepare(persona=persona):
+                self._synthesis.start(persona, now.mono)
             case SetVolume(percent=percent):
                 self._player.volume(percent)
             case unknown:
@@ -176,11 +185,12 @@ class Speech:
         if self._reply and command.turn > self._reply.turn:
             self._hush(self._reply.turn, now)
         if self._reply is None:
-            self._reply = Reply(command.turn, self._language)
+            language = self._languages.get(command.persona, self._languages[""])
+            self._reply = Reply(command.turn, language, command.persona)
             self._reply.chime = earcons.render("announce") if command.chime else None
             self._handed_at = self._ended_at = None
             self._heard, self._audible = (0.0, 0.0), False
-            self._synthesis.start()
+            self._synthesis.start(command.persona, now.mono)
         if not self._reply.complete:
             self._reply.write(command.text, command.last)
             self._reply.invites = self._sounds.get("wake") if command.invites else None
@@ -200,7 +210,7 @@ class Speech:
             if not reply.announced:
                 reply.announced = True
                 self._emit(ClauseReady(now, reply.turn, text))
-            self._sound(self._synthesis.say(now.mono, reply.turn, text), now)
+            self._sound(self._synthesis.say(now.mono, reply.turn, text, reply.persona), now)
             reply = self._reply
         if reply is None or reply.waiting or not reply.complete or self._synthesis.busy or self._ended_at is not None:
             return

@@ -8,12 +8,16 @@ Rules:
 - The last voice of all dying three times in a minute is for the owner to end the program. While another voice is left,
   the dead one rests for `REST_S` and gets another chance.
 - Short clauses are kept: an acknowledgement said again needs no engine.
+- Each persona has its own order of voices; what two of them share is loaded once. The voice of whoever speaks most is
+  loaded at the start, another one when its persona is first spoken to, and it leaves the memory `keep_s` seconds after
+  its last use: then its next first word takes as long as loading does.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, assert_never
 
@@ -52,6 +56,7 @@ class _Job:
     number: int
     turn: Turn
     text: str
+    order: tuple[int, ...]  # of voices
     since: float  # when it began to wait for a voice
     voice: int | None = None
     sent: float = 0.0
@@ -66,26 +71,27 @@ class _Seat:
     state: VoiceState = "off"
     reason: str = ""
     wakes_at: float = 0.0  # from its rest
+    used_at: float = 0.0  # monotonic seconds
     pace: float = 0.0  # seconds of work per character, measured
     failed_turn: Turn = -1
 
 
 @dataclass(slots=True)
 class Cache:
-    """Sound of short clauses, the least recently used thrown out first."""
+    """Sound of short clauses, by voice and text, the least recently used thrown out first."""
 
     size: int = 0
-    clauses: OrderedDict[str, tuple[int, bytes]] = field(default_factory=OrderedDict)
+    clauses: OrderedDict[tuple[int, str], tuple[int, bytes]] = field(default_factory=OrderedDict)
 
-    def get(self, text: str) -> tuple[int, bytes] | None:
-        if text in self.clauses:
-            self.clauses.move_to_end(text)
-        return self.clauses.get(text)
+    def get(self, voice: int, text: str) -> tuple[int, bytes] | None:
+        if (voice, text) in self.clauses:
+            self.clauses.move_to_end((voice, text))
+        return self.clauses.get((voice, text))
 
-    def put(self, text: str, rate_hz: int, pcm: bytes) -> None:
-        if text in self.clauses or not pcm or len(pcm) > CACHED_CLAUSE_BYTES:
+    def put(self, voice: int, text: str, rate_hz: int, pcm: bytes) -> None:
+        if (voice, text) in self.clauses or not pcm or len(pcm) > CACHED_CLAUSE_BYTES:
             return
-        self.clauses[text] = (rate_hz, pcm)
+        self.clauses[voice, text] = (rate_hz, pcm)
         self.size += len(pcm)
         while self.size > CACHE_BYTES:
             self.size -= len(self.clauses.popitem(last=False)[1][1])
@@ -95,9 +101,24 @@ class Synthesis:
     """The voices and the clause that is being spoken; for one thread. Reports of the voices go to `report`."""
 
     def __init__(
-        self, specs: Sequence[VoiceSpec], report: Callable[[Report], None], on_fatal: Callable[[str], None]
+        self,
+        orders: Mapping[str, Sequence[VoiceSpec]],
+        report: Callable[[Report], None],
+        on_fatal: Callable[[str], None],
+        first: str = "",
+        keep_s: float = 0.0,
     ) -> None:
-        self._seats = [_Seat(Voice(number, spec, report)) for number, spec in enumerate(specs)]
+        """`orders`: persona -> its voices in order of fall-back; "" serves whoever has none. `first`: the persona that
+        speaks most. `keep_s`: how long to keep the voices of the others; 0 for ever."""
+        self._specs: list[VoiceSpec] = []
+        for spec in (spec for order in orders.values() for spec in order):
+            if spec not in self._specs:
+                self._specs.append(spec)
+        self._orders = {name: tuple(map(self._specs.index, order)) for name, order in orders.items()}
+        self._first = self._order(first)
+        self._report = report
+        self._keep_s = keep_s
+        self._seats = [_Seat(Voice(number, spec, report)) for number, spec in enumerate(self._specs)]
         self._on_fatal = on_fatal
         self._job: _Job | None = None
         self._jobs = 0
@@ -111,20 +132,23 @@ class Synthesis:
     def pids(self) -> list[int]:
         return [seat.voice.pid for seat in self._seats if seat.voice.pid is not None]
 
-    def start(self) -> None:
-        """Load the first voice, if that has not been done."""
-        self._wake(self._seats[0])
+    def start(self, persona: str | None = None, now: float = 0.0) -> None:
+        """Load the first voice of the persona (by default of who speaks most), if that has not been done."""
+        seat = self._seats[self._first[0] if persona is None else self._order(persona)[0]]
+        seat.used_at = max(seat.used_at, now)
+        self._wake(seat)
 
     def stop(self) -> None:
         for seat in self._seats:
             seat.voice.stop()
 
-    def say(self, now: float, turn: Turn, text: str) -> Spoken | Unspoken | None:
+    def say(self, now: float, turn: Turn, text: str, persona: str = "") -> Spoken | Unspoken | None:
         """Begin with a clause (not while `busy`); the outcome comes at once only out of the cache."""
-        if kept := self._cache.get(text):
+        order = self._order(persona)
+        if kept := self._cache.get(order[0], text):
             return Spoken(turn, text, *kept)
         self._jobs += 1
-        self._job = _Job(self._jobs, turn, text, now)
+        self._job = _Job(self._jobs, turn, text, order, now)
         return self.tick(now)
 
     def hush(self, turn: Turn) -> None:
@@ -154,9 +178,11 @@ class Synthesis:
 
     def tick(self, now: float) -> Spoken | Unspoken | None:
         """Whatever time has brought about."""
-        for seat in self._seats:
+        for number, seat in enumerate(self._seats):
             if seat.state == "resting" and now >= seat.wakes_at:
                 self._wake(seat)
+            if seat.state == "ready" and number not in self._first and 0 < self._keep_s < now - seat.used_at:
+                self._release(number, now)
         job = self._job
         if job is None:
             return None
@@ -179,15 +205,31 @@ class Synthesis:
         return min((time for time in times if time > now), default=None)
 
     def health(self) -> tuple[Status, str]:
-        first = self._seats[0]
+        """That of who speaks most; where another persona's voice is broken, another one stands in for it."""
+        first, *after = (self._seats[number] for number in self._first)
         match first.state:
             case "off" | "ready":
-                return "ok", ""
+                leading = (self._seats[order[0]] for order in self._orders.values())
+                broken = next((seat for seat in leading if seat.state in ("broken", "resting")), None)
+                return ("degraded", broken.reason) if broken else ("ok", "")
             case "loading":
                 return ("degraded", first.reason) if first.reason else ("loading", "")
             case "broken" | "resting":
-                others = any(seat.state not in ("broken", "resting") for seat in self._seats[1:])
+                others = any(seat.state not in ("broken", "resting") for seat in after)
                 return ("degraded" if others else "failed"), first.reason
+
+    def _order(self, persona: str) -> tuple[int, ...]:
+        return self._orders.get(persona, self._orders[""])
+
+    def _release(self, number: int, now: float) -> None:
+        """Let go of a voice that nobody has needed for long; what is left of it ends by itself."""
+        seat = self._seats[number]
+        if self._job is not None and number in self._job.order:
+            seat.used_at = now
+            return
+        released, seat.voice = seat.voice, Voice(number, self._specs[number], self._report)
+        seat.state = "off"
+        threading.Thread(target=released.stop, name="tts-release", daemon=True).start()
 
     def _wake(self, seat: _Seat) -> None:
         if seat.state in ("off", "resting"):
@@ -197,26 +239,26 @@ class Synthesis:
     def _assign(self, now: float, job: _Job) -> Unspoken | None:
         """Give the clause to a voice, or wait, or give up."""
         waited = now - job.since
-        for number, seat in enumerate(self._seats):
+        seats = [self._seats[number] for number in job.order]
+        for place, (number, seat) in enumerate(zip(job.order, seats, strict=True)):
             if seat.failed_turn == job.turn:
                 continue
             if seat.state == "off":
+                seat.used_at = now
                 self._wake(seat)
             if seat.state == "ready" and seat.voice.say(job.number, job.turn, job.text):
                 estimate = seat.pace * len(job.text)
-                job.voice, job.sent = number, now
+                job.voice, job.sent, seat.used_at = number, now, now
                 job.deadline = now + max(DEADLINE_S, DEADLINE_FACTOR * estimate)
                 return None
-            if seat.state == "loading" and waited < (HEAD_START_S if self._asleep(number + 1) else PATIENCE_S):
+            next_asleep = any(after.state == "off" for after in seats[place + 1 : place + 2])
+            if seat.state == "loading" and waited < (HEAD_START_S if next_asleep else PATIENCE_S):
                 return None
-        if waited < GIVE_UP_S and any(s.state == "loading" and s.failed_turn != job.turn for s in self._seats):
+        if waited < GIVE_UP_S and any(s.state == "loading" and s.failed_turn != job.turn for s in seats):
             return None
         self._job = None
-        reasons = [seat.reason for seat in self._seats if seat.reason]
+        reasons = [seat.reason for seat in seats if seat.reason]
         return Unspoken(job.turn, "; ".join(reasons) or "no voice was ready in time")
-
-    def _asleep(self, number: int) -> bool:
-        return number < len(self._seats) and self._seats[number].state == "off"
 
     def _done(self, now: float, seat: _Seat, report: JobDone) -> Spoken:
         job = self._job
@@ -224,8 +266,8 @@ class Synthesis:
         self._job = None
         pace = (now - job.sent) / max(1, len(job.text))
         seat.pace = max(pace, 0.7 * seat.pace + 0.3 * pace)
-        if report.voice == 0:
-            self._cache.put(job.text, report.rate_hz, report.pcm)
+        if report.voice == job.order[0]:
+            self._cache.put(report.voice, job.text, report.rate_hz, report.pcm)
         return Spoken(job.turn, job.text, report.rate_hz, report.pcm)
 
     def _lost(self, now: float, seat: _Seat, reason: str, final: bool) -> None:
@@ -233,8 +275,8 @@ class Synthesis:
         if not final:
             return
         seat.state, seat.wakes_at = "resting", now + REST_S
-        if all(other.state in ("broken", "resting") for other in self._seats):
-            self._on_fatal(reason)
+        if all(self._seats[number].state in ("broken", "resting") for number in self._orders[""]):
+            self._on_fatal(reason)  # those of "" stand in for all others
 
     def _fail(self, now: float, voice: int, reason: str) -> Unspoken | Spoken | None:
         """This voice has lost the clause, if it had it; the next one takes over for this turn."""

@@ -1,13 +1,14 @@
-"""Which engine speaks with a given configuration, and who after it.
+"""Which engine speaks with a given configuration, and who after it; for each persona.
 
 espeak-ng is the voice of last resort: small, quick, in every language.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agent import engines
+from agent import engines, personas
 from agent.config import Config
 from agent.engines import TtsEngine
 from agent.process import ChildSpec
@@ -20,6 +21,25 @@ class VoiceSpec:
     engine: TtsEngine
     voice: str
     child: ChildSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """How a persona speaks: its language, and its voices in order of fall-back."""
+
+    language: str
+    specs: tuple[VoiceSpec, ...]
+
+
+def speakers(config: Config) -> Mapping[str, Speaker]:
+    """All personas; first "", whose voices also stand in for the others' when none of their own can speak.
+
+    Raises ModelMissing as `voices` does.
+    """
+    of = {name: Speaker(own.persona.language, voices(own)) for name, own in personas.configurations(config).items()}
+    main = of[""].specs
+    others = {name: (*each.specs, *(spec for spec in main if spec not in each.specs)) for name, each in of.items()}
+    return {name: Speaker(of[name].language, specs) for name, specs in others.items()}
 
 
 def voices(config: Config) -> tuple[VoiceSpec, ...]:

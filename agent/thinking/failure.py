@@ -9,6 +9,7 @@ Code = Literal[
 ]
 
 MAX_DETAIL = 200
+NONE_CONFIGURED = "no language model is configured"
 
 
 class Failure(Exception):

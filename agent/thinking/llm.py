@@ -16,15 +16,18 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Literal, assert_never
+from typing import TYPE_CHECKING, assert_never
 
+from agent import personas
 from agent.clock import Clock
 from agent.commands import AskLlm, CancelLlm
 from agent.config import Config
 from agent.events import Event, Health, LlmFailed, ReplyDelta, ReplyDone, Turn
+from agent.requests import own
 from agent.thinking.answerer import Unanswered
-from agent.thinking.failure import Failure
+from agent.thinking.failure import NONE_CONFIGURED, Failure
 
 if TYPE_CHECKING:
     from agent.thinking.answerer import Answerer
@@ -34,9 +37,16 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 STOP_S = 1.0
-Order = AskLlm | CancelLlm | Literal["warm"]
 
-NONE_CONFIGURED = "no language model is configured"
+
+@dataclass(frozen=True, slots=True)
+class Warm:
+    """The persona is being spoken to, and may have to ask."""
+
+    persona: str
+
+
+Order = AskLlm | CancelLlm | Warm
 
 
 class Thinker:
@@ -49,6 +59,7 @@ class Thinker:
         self._emit = emit
         self._clock = clock
         self._on_fatal = on_fatal
+        self._orders = {name: each.llm.use for name, each in personas.configurations(config).items()}
         self._lock = threading.Lock()  # guards the loop against being called when closed
         self._loop: asyncio.AbstractEventLoop | None = None
         self._commands: asyncio.Queue[Order | None] = asyncio.Queue()
@@ -57,11 +68,11 @@ class Thinker:
         self._newest: Turn = 0
         self._asking: asyncio.Task[None] | None = None
         self._warming: asyncio.Task[None] | None = None
-        self._servers: list[Embedded] = []
+        self._servers: dict[str, Embedded] = {}
 
     def start(self) -> None:
         """Returns at once; health tells when the profiles have been looked at."""
-        if not self._config.llm.use:
+        if not any(self._orders.values()):
             self._emit(Health(self._clock(), "llm", "ok", NONE_CONFIGURED))
             return
         self._emit(Health(self._clock(), "llm", "loading"))
@@ -71,15 +82,15 @@ class Thinker:
 
     def do(self, command: AskLlm | CancelLlm) -> None:
         """From any thread; never blocks."""
-        if not self._config.llm.use:
+        if not any(self._orders.values()):
             if isinstance(command, AskLlm):
                 self._emit(LlmFailed(self._clock(), command.turn, "none_configured", NONE_CONFIGURED))
             return
         self._tell(command)
 
-    def warm(self) -> None:
+    def warm(self, persona: str = "") -> None:
         """Somebody may ask soon (a wake word was heard): open the connection already. From any thread."""
-        self._tell("warm")
+        self._tell(Warm(persona))
 
     def stop(self) -> None:
         """Cancel what runs, end the thread and the embedded server; at most about a second. Idempotent."""
@@ -112,12 +123,17 @@ class Thinker:
                 self._on_fatal("the thinker's thread ended unexpectedly")
 
     async def _live(self) -> None:
-        from agent.thinking.profiles import Profiles
+        from agent.thinking.profiles import Manner, Profiles
 
         def note(name: str, loading: bool, trouble: Failure | None) -> None:
             profiles.note(name, loading, trouble)
 
-        profiles = Profiles(self._answerers(note), self._config.persona, self._clock, self._emit)
+        manners = {
+            name: Manner(each.persona.prompt, each.persona.language, each.llm.use)
+            for name, each in personas.configurations(self._config).items()
+        }
+        first = own(self._config.persona.use)
+        profiles = Profiles(self._answerers(note), manners, self._clock, self._emit, first)
         try:
             async with asyncio.TaskGroup() as tasks:
                 watch = tasks.create_task(profiles.watch())
@@ -129,7 +145,7 @@ class Thinker:
                         task.cancel()
         finally:
             await profiles.close()
-            for server in self._servers:
+            for server in self._servers.values():
                 server.stop()
 
     def _answerers(self, note: Callable[[str, bool, Failure | None], None]) -> list[Answerer]:
@@ -142,17 +158,18 @@ class Thinker:
             server: Embedded | None = None
             if profile.kind == "embedded":
                 server = Embedded(profile, self._config.persona.language, partial(note, name), self._on_fatal)
-                self._servers.append(server)
+                self._servers[name] = server
             return answerer(name, profile, self._config, self._clock, server)
 
-        return [made(name) for name in self._config.llm.use]
+        return [made(name) for name in dict.fromkeys(name for order in self._orders.values() for name in order)]
 
     def _start_server(self) -> None:
-        """A server of our own is loaded at the start where it is the first choice, else when it is needed."""
-        llm = self._config.llm
-        if llm.profiles[llm.use[0]].kind == "embedded":
+        """A server of our own is loaded at the start where it is the first choice of who talks most, else when it is
+        needed."""
+        order = self._orders.get(own(self._config.persona.use), self._orders[""])
+        if order and order[0] in self._servers:
             with contextlib.suppress(Failure):  # told by `Profiles.watch`
-                self._servers[0].start()
+                self._servers[order[0]].start()
 
     def _obey(self, command: Order, profiles: Profiles, tasks: asyncio.TaskGroup) -> None:
         match command:
@@ -165,9 +182,9 @@ class Thinker:
                 if turn >= self._newest:
                     self._newest = turn
                     self._cancel()
-            case "warm":
+            case Warm(persona=persona):
                 if self._warming is None or self._warming.done():
-                    self._warming = tasks.create_task(profiles.warm())
+                    self._warming = tasks.create_task(profiles.warm(persona))
             case _:
                 assert_never(command)
 

@@ -1,4 +1,4 @@
-"""Who answers: the configured profiles in order of fall-back, and the health of the part "llm".
+"""Who answers: the profiles of each persona in order of fall-back, and the health of the part "llm".
 
 Rules:
 - The first profile that is not known to be down is asked; the next one is asked only while nothing has been said and
@@ -7,23 +7,23 @@ Rules:
 - Three failures in a row and a profile is skipped (`agent.thinking.circuit`). One that could not be reached is asked
   for its models every 30 s, so that health recovers without a turn; the others prove themselves in a turn.
 - Health: ok while all profiles are believed to work, degraded while a profile is down but another one is there to
-  answer, failed when none is, loading while the first one is.
+  answer, failed when none is, loading while the first one is. Where there are several personas, it is that of who talks
+  most, and degraded where another one has trouble.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agent.clock import Clock
 from agent.commands import AskLlm
-from agent.config import Persona
 from agent.events import Health, Status
 from agent.thinking.answerer import Answerer, OnText, Question, Unanswered
 from agent.thinking.circuit import PROBE_S, Circuit
-from agent.thinking.failure import Failure
+from agent.thinking.failure import NONE_CONFIGURED, Failure
 
 log = logging.getLogger(__name__)
 
@@ -41,14 +41,30 @@ class Standing:
         return f"{self.answerer.name}: {self.trouble.detail}" if self.trouble else self.answerer.name
 
 
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a persona answers. `profiles`: names, in order of fall-back."""
+
+    prompt: str
+    language: str
+    profiles: tuple[str, ...]
+
+
 class Profiles:
     """Belongs to one asyncio loop."""
 
     def __init__(
-        self, answerers: Sequence[Answerer], persona: Persona, clock: Clock, on_health: Callable[[Health], None]
+        self,
+        answerers: Sequence[Answerer],
+        manners: Mapping[str, Manner],
+        clock: Clock,
+        on_health: Callable[[Health], None],
+        first: str = "",
     ) -> None:
+        """`answerers`: each profile in use, once; `manners`: of all personas; `first`: the one that talks most."""
         self._standings = [Standing(answerer) for answerer in answerers]
-        self._persona = persona
+        self._manners = manners
+        self._main = self._order(manners.get(first, manners[""])) or self._standings
         self._clock = clock
         self._on_health = on_health
         self._published: tuple[Status, str] = ("loading", "")  # as the thinker has told at its start
@@ -58,17 +74,17 @@ class Profiles:
 
         Raises Unanswered where one was well but none knew, else Failure, with the first profile's code.
         """
-        begun = False
+        manner, begun = self._manners.get(ask.persona, self._manners[""]), False
 
         def hand_out(text: str) -> None:
             nonlocal begun
             begun = True
             on_text(text)
 
-        question = Question(ask.text, ask.history, "", self._persona.prompt, self._persona.language)
+        question = Question(ask.text, ask.history, ask.persona, manner.prompt, manner.language)
         failures: list[Failure] = []
         ignorance: Unanswered | None = None
-        for standing in self._standings:
+        for standing in self._order(manner):
             try:
                 failure = await self._ask(standing, question, hand_out)
             except Unanswered as unanswered:
@@ -81,6 +97,8 @@ class Profiles:
             failures.append(Failure(failure.code, f"{standing.answerer.name}: {failure.detail}"))
         if ignorance:
             raise ignorance
+        if not failures:
+            raise Failure("none_configured", NONE_CONFIGURED)
         raise Failure(failures[0].code, "; ".join(failure.detail for failure in failures))
 
     async def watch(self) -> None:
@@ -92,11 +110,12 @@ class Profiles:
             lost = [s for s in self._standings if s.trouble and s.trouble.code == "unreachable"]
             await self._look(lost)
 
-    async def warm(self) -> None:
+    async def warm(self, persona: str = "") -> None:
         """Open a connection to the profile that is going to be asked."""
         now = self._clock().mono
-        usable = (standing for standing in self._standings if standing.circuit.allows(now))
-        await self._look([next(usable, self._standings[0])])
+        order = self._order(self._manners.get(persona, self._manners[""]))
+        usable = [standing for standing in order if standing.circuit.allows(now)]
+        await self._look((usable or order)[:1])
         self._publish()
 
     async def close(self) -> None:
@@ -108,6 +127,10 @@ class Profiles:
         standing = next(s for s in self._standings if s.answerer.name == name)
         standing.loading, standing.trouble = loading, trouble
         self._publish()
+
+    def _order(self, manner: Manner) -> list[Standing]:
+        standings = {standing.answerer.name: standing for standing in self._standings}
+        return [standings[name] for name in manner.profiles]
 
     async def _ask(self, standing: Standing, question: Question, on_text: OnText) -> Failure | None:
         """Raises Unanswered."""
@@ -152,8 +175,8 @@ class Profiles:
     def _health(self) -> tuple[Status, str]:
         troubled = [standing for standing in self._standings if standing.trouble]
         reason = "; ".join(map(str, troubled))
-        if len(troubled) == len(self._standings):
+        if all(standing.trouble for standing in self._main):
             return "failed", reason
-        if self._standings[0].loading:
+        if self._main[0].loading:
             return "loading", ""
         return ("degraded", reason) if troubled else ("ok", "")

@@ -27,7 +27,7 @@ class Bench:
     def __post_init__(self) -> None:
         self.inbox = Inbox(State(rules=self.rules), self.match, self.seen.append, self.act, now)
 
-    def match(self, text: str) -> Intent | None:
+    def match(self, text: str, language: str) -> Intent | None:
         return Intent("time") if "time" in text else None
 
     def act(self, command: Command) -> None:

@@ -41,7 +41,7 @@ def house(plan: Plan, wiring: Wiring) -> House:
 
 @pytest.fixture
 def prepared(plan: Plan, house: House, wiring: Wiring, tmp_path: Path) -> Prepare:
-    return lambda load: prepare(load, plan, house, Intents("en"), wiring, tmp_path)
+    return lambda load: prepare(load, plan, house, {"en": Intents("en")}, wiring, tmp_path)
 
 
 def test_where_nothing_changed_every_room_stays(prepared: Prepare, house: House) -> None:

@@ -47,7 +47,7 @@ def test_where_no_language_model_answers_the_local_one_is_left(code: str) -> Non
     script = asked(Intent("time"))
     commands = script.play(LlmFailed(script.at, 1, code, "why"))
     assert only(Speak, commands) == Speak(1, "It's 3:45 PM.", last=True)
-    assert only(ShowEvent, commands) == ShowEvent("intent", 1, {"name": "time"})
+    assert only(ShowEvent, commands) == ShowEvent("intent", 1, {"name": "time", "persona": "default"})
     assert not has(Earcon, commands)
     assert only(TurnEnded, script.play(SpeechDone(script.at, 1, "It's 3:45 PM."))).outcome == "answered"
 

@@ -117,8 +117,8 @@ class Notes:
         self.told: list[tuple[object, ...]] = []
         self.sound: dict[Turn, list[Samples]] = {}
 
-    def begin(self, turn: Turn, word: str | None = None, lead_ms: int = 0) -> None:
-        self.told.append(("begin", turn, word))
+    def begin(self, turn: Turn, word: str | None = None, lead_ms: int = 0, persona: str = "") -> None:
+        self.told.append(("begin", turn, word, persona) if persona else ("begin", turn, word))
         self.sound[turn] = []
 
     def feed(self, turn: Turn, pcm: Samples) -> None:
