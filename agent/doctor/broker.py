@@ -18,8 +18,8 @@ from agent.doctor.context import Context
 from agent.doctor.finding import Finding, of_problem
 from agent.identity import device_name
 from agent.mqtt.happenings import Connected, Happening, LinkFault, Lost, Published, Subscribed
+from agent.mqtt.keeper import client_id, machine_id
 from agent.mqtt.link import Bell, Link
-from agent.mqtt.session import client_id, machine_id
 from agent.mqtt.topics import Message, Topics
 
 ANSWER_S = 5.0

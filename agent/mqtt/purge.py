@@ -20,8 +20,8 @@ from agent.config import Config
 from agent.identity import device_id
 from agent.mqtt import discovery
 from agent.mqtt.happenings import Connected, Happening, Lost, Published, Received, Subscribed
+from agent.mqtt.keeper import client_id, machine_id
 from agent.mqtt.link import Bell, Link
-from agent.mqtt.session import client_id, machine_id
 from agent.mqtt.topics import HEARING, ONLINE, STATUS, Message, Topics
 from agent.settings import SETTINGS
 

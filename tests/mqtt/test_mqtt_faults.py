@@ -19,7 +19,7 @@ from session_child import SessionChild
 from agent.clock import now
 from agent.commands import ShowHealth, ShowState
 from agent.events import Event
-from agent.mqtt import connection, session
+from agent.mqtt import connection, keeper
 from agent.requests import ListenRequest
 
 pytestmark = pytest.mark.room
@@ -107,7 +107,7 @@ def test_a_namesake_on_another_machine_is_named(
 ) -> None:
     first = rigs(configure(broker.port))
     first.health("ok")
-    monkeypatch.setattr(session, "machine_id", lambda: "another machine")
+    monkeypatch.setattr(keeper, "machine_id", lambda: "another machine")
     second = rigs(configure(broker.port))
     second.health("ok")
     first.health("degraded", "our name")

@@ -8,10 +8,10 @@ from agent.clock import now
 from agent.events import Requested
 from agent.mqtt.happenings import Received
 from agent.mqtt.intake import BURST, Intake
+from agent.mqtt.keeper import client_id
 from agent.mqtt.limits import Pauses, Retry, Seldom, TokenBucket
 from agent.mqtt.link import exposed
 from agent.mqtt.repeats import Repeats
-from agent.mqtt.session import client_id
 from agent.mqtt.topics import Topics
 from agent.requests import ListenRequest, StopRequest
 

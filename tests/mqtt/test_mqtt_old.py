@@ -15,7 +15,7 @@ from session_child import SessionChild
 from agent import clock
 from agent.commands import ShowEvent, ShowState
 from agent.config import Config
-from agent.mqtt import session
+from agent.mqtt import keeper
 from agent.mqtt.doubles import GONE_S, NAMESAKE, SignedApart
 from agent.mqtt.happenings import TAKEN_OVER, Received
 from agent.mqtt.topics import Message, Topics
@@ -152,7 +152,7 @@ def test_a_namesake_on_another_machine_is_named(
 ) -> None:
     first = rigs(old(broker.port))
     first.health("ok")
-    monkeypatch.setattr(session, "machine_id", lambda: "another machine")
+    monkeypatch.setattr(keeper, "machine_id", lambda: "another machine")
     second = rigs(old(broker.port))
     first.health("degraded", "our name")
     second.health("degraded", "our name")

@@ -10,7 +10,7 @@ import pytest
 from mqtt_rig import PATIENCE_S, Broker, Observer, Rig, configure, free_port, make_rig, wait_until
 
 from agent.commands import Answer, ShowEvent, ShowReply, ShowState, ShowTranscript
-from agent.mqtt.session import client_id, machine_id
+from agent.mqtt.keeper import client_id, machine_id
 from agent.requests import AskRequest, ListenRequest, MuteRequest, SayRequest, StopRequest, VolumeRequest
 
 pytestmark = pytest.mark.room

@@ -87,7 +87,7 @@ def test_an_expired_certificate(broker: Broker, rigs: Rigs, authority: Path, cap
     server = encrypted(broker, authority, "late")
     rig = rigs(configure(server.port, mqtt={"host": "localhost", "tls": True, "ca_file": str(authority / "ca.pem")}))
     rig.health("failed", "expired")
-    assert {record.__dict__["code"] for record in caplog.records if record.name == "agent.mqtt.session"} == {"mqtt.tls"}
+    assert {record.__dict__["code"] for record in caplog.records if record.name == "agent.mqtt.keeper"} == {"mqtt.tls"}
 
 
 def test_tls_against_a_broker_without_it(broker: Broker, rigs: Rigs) -> None:

@@ -44,7 +44,7 @@ FLOOD_HZ, FLOOD_S = 1_000, 6.0
 STORM_HZ, STORM_S = 10_000, 5.0
 NONSENSE = f"{ROOT}/cmd/nonsense"  # costs what a command does, and disturbs nobody
 AWAY_S = (0.0, 0.1, 0.3, 0.8, 2.0)
-BETWEEN_S = 1.0
+BETWEEN_S = 1.5
 LIMIT_S = 15.0
 START_S = 90.0
 
