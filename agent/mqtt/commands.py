@@ -70,7 +70,7 @@ class Rejected:
 Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
 
 Persona = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]  # whether it is there, the dialogue knows
-_UNLIKE = {
+UNLIKE = {
     "text": "has no visible text, or a NUL in it",
     "persona": 'has to be 1 to 64 letters, digits, "_" or "-"',
 }  # what a pattern asks for, in words
@@ -151,7 +151,7 @@ class _Setting(_Payload):
         raise NotImplementedError
 
 
-_SCHEMAS: Mapping[str, type[_Payload]] = {
+SCHEMAS: Mapping[str, type[_Payload]] = {
     "listen": _Listen,
     "stop": _Stop,
     "say": _Say,
@@ -181,11 +181,11 @@ def parse(name: str, payload: bytes) -> Accepted | Rejected:
     sender = _id(value)
     if name.startswith(SETTING):
         return _setting(name.removeprefix(SETTING), value, sender)
-    schema = _SCHEMAS.get(name)
+    schema = SCHEMAS.get(name)
     if schema is None:
         if name in NOT_YET:
             return Rejected("unsupported", "this version does not know this command yet", sender)
-        return Rejected("unknown_command", f"commands are {', '.join(_SCHEMAS)}, {SETTING}NAME", sender)
+        return Rejected("unknown_command", f"commands are {', '.join(SCHEMAS)}, {SETTING}NAME", sender)
     try:
         command = schema.model_validate(value)
     except ValidationError as error:
@@ -271,5 +271,5 @@ def _explain(error: ValidationError) -> str:
     if first["type"] == "extra_forbidden":
         return "the payload has a key that this command does not take"
     where = ".".join(str(step) for step in first["loc"]) or "payload"
-    unlike = _UNLIKE.get(where) if first["type"] == "string_pattern_mismatch" else None
+    unlike = UNLIKE.get(where) if first["type"] == "string_pattern_mismatch" else None
     return f"{where}: {unlike or first['msg']}"

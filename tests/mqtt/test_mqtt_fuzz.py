@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 from mqtt_rig import Broker, Observer, Rig, configure
 
 from agent.mqtt import intake
-from agent.mqtt.commands import _SCHEMAS, MAX_BYTES, parse
+from agent.mqtt.commands import MAX_BYTES, SCHEMAS, parse
 from agent.settings import SETTINGS
 
 pytestmark = pytest.mark.room
 COMMANDS = int(os.environ.get("VOICE_AGENT_FUZZ_COMMANDS", "10000"))
 THROUGH_BROKER = min(COMMANDS, 100_000)
 WAVE = 40  # commands at a time; as many results may wait in the outbox
-KNOWN = [*_SCHEMAS, *(f"setting/{name}" for name in SETTINGS)]
+KNOWN = [*SCHEMAS, *(f"setting/{name}" for name in SETTINGS)]
 
 # A broker ends the connection of who publishes to a topic with control characters in it.
 letters = st.characters(exclude_categories=["Cc", "Cs", "Cn", "Co"], exclude_characters="#+")
