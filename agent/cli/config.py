@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from pydantic import BaseModel
 
 from agent import config_file
 from agent.cli import migrate, output, toml
-from agent.config import Config, LlmProfile
+from agent.config import Config
 from agent.daemon import asitruns
 from agent.daemon.asitruns import AsItRuns
 from agent.daemon.overlay import value_of
 from agent.settings import SETTINGS
+
+# Of tables that anybody may add: what they are called in the example, and what stands in them beside defaults.
+NAMED: Mapping[tuple[str, ...], tuple[str, Mapping[str, object]]] = {
+    ("llm", "profiles"): ("home", {"base_url": "http://localhost:11434/v1"}),
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -92,24 +97,25 @@ def _example() -> Iterator[str]:
     yield ""
     section: tuple[str, ...] = ()
     for path, info in toml.fields(Config):
+        model = toml.named(info)
+        if model is not None:
+            yield from _example_table(path, model)
+            continue
         if path[:-1] != section:
             section = path[:-1]
             yield from ("", *_purpose(section), f"[{'.'.join(section)}]")
-        if path == ("llm", "profiles"):
-            continue
         yield f"# {info.description}"
         yield toml.assignment(path[-1], toml.default(info))
-        if path == ("llm", "use"):
-            yield from _example_profile()
 
 
-def _example_profile() -> Iterator[str]:
+def _example_table(path: tuple[str, ...], model: type[BaseModel]) -> Iterator[str]:
+    """A table that anybody may add, commented out."""
+    name, given = NAMED.get(path, ("NAME", {}))
     yield ""
-    yield "# [llm.profiles.home]"
-    for name, info in LlmProfile.model_fields.items():
-        value = "http://localhost:11434/v1" if name == "base_url" else toml.default(info)
+    yield f"# [{'.'.join((*path, name))}]"
+    for key, info in model.model_fields.items():
         yield f"# # {info.description}"
-        yield f"# {toml.assignment(name, value)}"
+        yield f"# {toml.assignment(key, given.get(key, toml.default(info)))}"
 
 
 def _purpose(path: tuple[str, ...]) -> Iterator[str]:

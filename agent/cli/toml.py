@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from typing import get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -65,6 +66,15 @@ def fields(model: type[BaseModel], path: tuple[str, ...] = ()) -> Iterator[tuple
             yield from fields(inner, (*path, name))
         else:
             yield (*path, name), info
+
+
+def named(info: FieldInfo) -> type[BaseModel] | None:
+    """What stands in the tables [….NAME] of a field `dict[str, Model]`; None of any other field."""
+    match get_args(info.annotation):
+        case (_, inner) if isinstance(inner, type) and issubclass(inner, BaseModel):
+            return inner
+        case _:
+            return None
 
 
 def default(info: FieldInfo) -> object:
