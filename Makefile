@@ -67,8 +67,8 @@ bundle: $(VENV)/.python $(VENV)/.systems ## all that machines without a network 
 	$(BIN)/python deploy/bundle/build.py $(if $(ARCH),--arch $(ARCH)) $(if $(RELEASES),--release $(RELEASES)) \
 	  $(if $(BUNDLE_MODELS),--model $(BUNDLE_MODELS)) $(BUNDLE_ARGS)
 
-docs: $(VENV)/.python ## renew the generated part of the README
-	$(BIN)/python -m agent.cli.reference README.md
+docs: $(VENV)/.python ## renew the generated parts of README, docs/home-assistant.md and docs/mqtt.md
+	$(BIN)/python -m agent.cli.reference README.md docs/home-assistant.md docs/mqtt.md
 
 clean: ## remove .venv and what was generated
 	rm -rf $(VENV) .cache build dist demo-out bench-out *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis \
