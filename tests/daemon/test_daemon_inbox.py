@@ -10,6 +10,7 @@ import pytest
 from agent.clock import now
 from agent.commands import Answer, Command, Earcon, Speak, TurnEnded
 from agent.daemon.inbox import LIMIT, Inbox, InboxFull
+from agent.dialogue.cast import Cast
 from agent.dialogue.state import Rules, State
 from agent.events import Event, Final, Requested, SpeechDone, Wake
 from agent.requests import AskRequest, Intent, StopRequest
@@ -50,6 +51,24 @@ def test_the_intent_is_attached_to_what_was_heard() -> None:
     bench = Bench(until=TurnEnded)
     bench.inbox.handle(Final(now(), 0, "the time please"))
     assert bench.seen == [Final(bench.seen[0].at, 0, "the time please", Intent("time"))]
+
+
+def test_a_sentence_is_matched_in_the_language_of_whom_it_is_said_to() -> None:
+    matched: list[tuple[str, str]] = []
+
+    def match(text: str, language: str) -> Intent | None:
+        matched.append((text, language))
+        return None
+
+    rules = Rules(cast=Cast(languages={"nari": "ko", "butler": "de"}, words={"alexa": "nari"}))
+    inbox = Inbox(State(rules=rules), match, lambda event: None, lambda command: None, now)
+    moment = now()
+    inbox.handle(Wake(moment, "alexa", 0.9, moment.mono))
+    inbox.handle(Final(now(), 1, "one"))
+    inbox.handle(Requested(now(), AskRequest("two", persona="butler")))
+    inbox.handle(Requested(now(), AskRequest("three")))
+    inbox.handle(Requested(now(), AskRequest("four", persona="nobody")))
+    assert matched == [("one", "ko"), ("two", "de"), ("three", "en"), ("four", "en")]
 
 
 def test_a_deadline_passes_without_any_event() -> None:

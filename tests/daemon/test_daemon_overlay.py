@@ -169,3 +169,49 @@ def test_what_is_held_tells_what_somebody_has_set() -> None:
     assert shown["silence"] == Held(600, changed=True)
     assert shown["barge_in"] == Held(True, changed=False)
     assert not {"volume", "mute", "do_not_disturb"} & set(shown)
+
+
+PERSONAS = """
+wake.words = [{model = "alexa"}, {model = "hey_jarvis"}, {model = "hey_mycroft"}]
+[personas.nari]
+wake = "alexa"
+voice = "en_US-joe-medium"
+"""
+
+
+def test_who_answers_is_a_setting(file: File) -> None:
+    file.write(PERSONAS)
+    config = overlaid(file.load, {"persona": "nari"}, "persona")
+    assert (config.persona.use, value_of(config, "persona")) == ("nari", "nari")
+    assert value_of(overlaid(file.load, {"persona": "default"}), "persona") == "default"
+    with pytest.raises(Unfit, match='did you mean "nari"'):
+        overlaid(file.load, {"persona": "nary"})
+    file.write("")
+    assert value_of(file.load({}), "persona") == "default"
+    with pytest.raises(Unfit, match="nothing to choose from"):
+        overlaid(file.load, {"persona": "nari"})
+
+
+def test_a_persona_that_is_gone_is_left_out_and_comes_back_with_it(file: File) -> None:
+    file.install("en_US-joe-medium")
+    file.write("")
+    laid = sifted(file.load, {"persona": "nari", "silence": 900}, lambda config: None)
+    assert (dict(laid.kept), list(laid.dropped)) == ({"silence": 900}, ["persona"])
+    file.write(PERSONAS)
+    assert sifted(file.load, {"persona": "nari"}, lambda config: None).config.persona.use == "nari"
+
+
+def test_a_chosen_wake_word_takes_no_personas_word_away(file: File) -> None:
+    file.write(PERSONAS)
+    assert value_of(file.load({}), "wake_word") == "hey_jarvis"
+    config = overlaid(file.load, {"wake_word": "hey_marvin"})
+    assert [word.model for word in config.wake.words] == ["alexa", "hey_marvin", "hey_mycroft"]
+    assert value_of(config, "wake_word") == "hey_marvin"
+    config = overlaid(file.load, {"wake_word": "hey_mycroft"})
+    assert [word.model for word in config.wake.words] == ["alexa", "hey_mycroft"]
+
+
+def test_a_word_that_belongs_to_a_persona_may_be_the_only_one(file: File) -> None:
+    file.write(PERSONAS)
+    config = overlaid(file.load, {"wake_word": "alexa"})
+    assert [word.model for word in config.wake.words] == ["alexa", "hey_mycroft"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import UTC, datetime, time
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,25 @@ import pytest
 
 from agent.config import Config, Intents
 from agent.daemon.daemon import heard_at
-from agent.daemon.plan import EVERY, Plan, changed_keys, rules_of, stale
+from agent.daemon.plan import EVERY, Plan, cast_of, changed_keys, recogniser_specs, rules_of, stale
+from agent.dialogue.cast import Cast
 from agent.dialogue.quiet import Hours
 from agent.dialogue.state import PartHealth, State
-from agent.engines import AsrChoice, Engines, TtsChoice, WakeChoice
+from agent.engines import AsrChoice, Engines, PersonaEngines, TtsChoice, WakeChoice
 
 HEARING = {"recogniser", "ear"}
+
+
+NARI = {"wake": "alexa", "language": "ko"}
+
+
+def with_persona(**changes: Any) -> Plan:
+    """Beside [persona] one with engines of its own."""
+    persona = {**NARI, **changes}
+    made = plan({"personas": {"nari": persona}})
+    espeak = persona.get("voice") == "espeak-ng"
+    own = PersonaEngines(AsrChoice("vosk", Path("ko")), TtsChoice("espeak", None) if espeak else made.engines.tts, None)
+    return Plan(made.config, replace(made.engines, others={"nari": own}))
 
 
 def plan(document: dict[str, Any], voice: str = "joe") -> Plan:
@@ -114,3 +128,57 @@ def test_an_ear_that_hangs_is_noticed_also_while_the_microphone_is_away() -> Non
     away = State(health={"mic": since})
     assert heard_at(turned_at=50.0, progress=10.0, state=away) == 50.0
     assert heard_at(turned_at=50.0, progress=10.0, state=State()) == 10.0
+
+
+@pytest.mark.parametrize(
+    ("change", "replaced"),
+    [
+        ({"name": "Nari"}, set()),
+        ({"wake": None}, set()),
+        ({"prompt": "Be brief."}, {"thinker"}),
+        ({"llm": []}, {"thinker"}),
+        ({"grammar": ["불 켜"]}, HEARING),
+        ({"voice": "espeak-ng"}, {"voice"}),
+        ({"language": "en"}, {"thinker", "voice"}),
+    ],
+)
+def test_a_change_of_a_persona_replaces_what_serves_it(change: dict[str, Any], replaced: set[str]) -> None:
+    if change == {"llm": []}:  # what it would have else
+        llm = {"use": ["a"], "profiles": {"a": {"base_url": "http://localhost/v1"}}}
+        assert (
+            stale(plan({"llm": llm, "personas": {"n": {}}}), plan({"llm": llm, "personas": {"n": change}})) == replaced
+        )
+        return
+    assert stale(with_persona(), with_persona(**change)) == replaced
+    assert stale(with_persona(**change), with_persona()) == replaced
+
+
+def test_a_persona_that_comes_or_goes_replaces_hearing_voice_and_thinker() -> None:
+    assert stale(plan({}), with_persona()) == HEARING | {"voice", "thinker"}
+    assert stale(with_persona(), plan({})) == HEARING | {"voice", "thinker"}
+
+
+def test_who_is_in_use_replaces_nothing() -> None:
+    before, after = plan({"personas": {"n": {}}}), plan({"personas": {"n": {}}, "persona": {"use": "n"}})
+    assert stale(before, after) == set()
+    assert rules_of(after.config).cast.use == "n"
+
+
+def test_a_house_with_one_persona_has_one_of_everything() -> None:
+    alone = plan({})
+    assert list(recogniser_specs(alone)) == [""]
+    assert cast_of(alone.config) == Cast()
+
+
+def test_the_cast_is_told_by_names_of_wake_words_and_in_languages() -> None:
+    words = [{"model": "hey_jarvis"}, {"model": "/models/hey_house_v0.2.onnx"}]
+    personas = {"nari": {"wake": "/models/hey_house_v0.2.onnx", "language": "ko"}, "b": {}}
+    config = Config(wake={"words": words}, personas=personas, persona={"use": "b"})
+    assert cast_of(config) == Cast("b", {"nari": "ko", "b": "en"}, {"hey_house": "nari"})
+
+
+def test_each_persona_is_heard_by_a_child_for_its_language_with_its_grammar() -> None:
+    specs = recogniser_specs(with_persona(grammar=["불 켜"]))
+    assert "ko" in specs["nari"].args
+    assert '["\\ubd88 \\ucf1c"]' in specs["nari"].args
+    assert "small" in specs[""].args

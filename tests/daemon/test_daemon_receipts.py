@@ -19,7 +19,7 @@ def at(mono: float) -> Instant:
 
 
 def test_a_whole_turn() -> None:
-    receipts = Receipts({"asr": "vosk", "llm": "home"}, keep_texts=True)
+    receipts = Receipts({"": {"asr": "vosk", "llm": "home"}}, keep_texts=True)
     receipts.see(Wake(at(1.05), "hey_jarvis", 0.9, 1.0))
     receipts.done(StartListening(1, since=1.0), WALL)
     receipts.see(Endpoint(at(3.6), 1, 3.0, "silence"))
@@ -69,3 +69,13 @@ def test_stages_sum_to_the_time_to_first_audio(moments: dict[str, float]) -> Non
     at_ms, stages_ms = timing(0.0, moments)
     assert sum(stages_ms.values()) == at_ms["audible"]
     assert all(value >= 0 for stage, value in stages_ms.items() if stage != "audible")
+
+
+def test_a_receipt_names_the_persona_and_its_engines() -> None:
+    receipts = Receipts({"": {"asr": "moonshine"}, "nari": {"asr": "vosk"}}, keep_texts=True)
+    found = [receipts.done(TurnEnded(turn, "silence", "", "", who), WALL) for turn, who in enumerate(("", "nari", "x"))]
+    assert [(each["persona"], each["engines"]) for each in found if each] == [
+        ("default", {"asr": "moonshine"}),
+        ("nari", {"asr": "vosk"}),
+        ("x", {"asr": "moonshine"}),
+    ]

@@ -40,6 +40,10 @@ from agent.settings import SETTINGS, Choice, Number, Switch
         ),
         ("say", b'{"text": "Tea.", "volume": null}', SayRequest("Tea.")),
         ("ask", b'{"text": "what time is it"}', AskRequest("what time is it")),
+        ("ask", b'{"text": "why", "persona": "nari"}', AskRequest("why", persona="nari")),
+        ("say", b'{"text": "Tea.", "persona": "default"}', SayRequest("Tea.", persona="default")),
+        ("listen", b'{"persona": "nari"}', ListenRequest("nari")),
+        ("listen", b'{"persona": null}', ListenRequest()),
         ("mute", b'{"on": true}', MuteRequest(True)),
         ("mute", b'{"on": false}', MuteRequest(False)),
         ("volume", b'{"percent": 0}', VolumeRequest(0)),
@@ -234,3 +238,18 @@ def test_what_is_well_formed_is_taken(percent: int, sender: str) -> None:
 @given(settings, st.none() | st.booleans() | st.integers(-10, 6000) | st.floats(-1, 6000) | st.text(max_size=9))
 def test_a_setting_is_taken_as_the_table_says_or_refused(name: str, value: object) -> None:
     check(name, json.dumps({"value": value}).encode())
+
+
+@pytest.mark.parametrize("name", ["listen", "ask", "say"])
+@pytest.mark.parametrize("persona", ['""', '"a b"', '"a/b"', '"나리"', "7", "true", "[]", f'"{"x" * 65}"', '"x\\n"'])
+def test_a_persona_is_named_strictly(name: str, persona: str) -> None:
+    text = "" if name == "listen" else '"text": "Tea.", '
+    rejected = parse(name, f'{{{text}"id": "1", "persona": {persona}}}'.encode())
+    assert isinstance(rejected, Rejected)
+    assert (rejected.code, rejected.id) == ("bad_payload", "1")
+    assert rejected.message.startswith("persona: ")
+
+
+@pytest.mark.parametrize("name", ["stop", "mute", "volume", "doctor", "restart"])
+def test_a_command_of_the_device_is_nobodys(name: str) -> None:
+    assert isinstance(parse(name, b'{"on": true, "percent": 1, "persona": "nari"}'), Rejected)

@@ -327,7 +327,8 @@ def test_the_voice_is_loaded_at_first_use(stage: MakeStage) -> None:
     s = stage(fake(), config=Config(tts=Tts(load="first_use")), speed=10)
     assert s.until(Health).status == "ok"
     assert s.mouth.pids() == []
-    s.mouth.do(Earcon(1, "wake"))
+    s.mouth.do(Earcon(1, "wake"))  # which needs no voice
+    s.mouth.prepare("")
     assert s.until(Health).status == "loading"
     assert s.until(Health).status == "ok"
     assert len(s.mouth.pids()) == 1

@@ -26,12 +26,17 @@ class Rig:
     """Runs a Thinker and keeps its events; `wait` for what has to come."""
 
     def __init__(
-        self, use: tuple[str, ...], profiles: dict[str, LlmProfile], language: str = "en", **sections: Any
+        self,
+        use: tuple[str, ...],
+        profiles: dict[str, LlmProfile],
+        language: str = "en",
+        persona: str = "default",
+        **sections: Any,
     ) -> None:
         self.events: list[Event] = []
         self.fatal: list[str] = []
         self._came = threading.Condition()
-        persona = Persona(prompt="Be brief.", language=language)
+        persona = Persona(prompt="Be brief.", language=language, use=persona)
         config = Config(llm=Llm(use=use, profiles=profiles), persona=persona, **sections)
         self.thinker = Thinker(config, self._emit, now, self.fatal.append)
 
@@ -82,12 +87,18 @@ class Rig:
 
 @pytest.fixture
 def profiles_rig(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Rig]]:
-    """`profiles_rig({"name": LlmProfile(…)})`: a started thinker that uses these profiles in this order."""
+    """`profiles_rig({"name": LlmProfile(…)})`: a started thinker that uses these profiles in this order,
+    and knows `more` of them."""
     monkeypatch.setattr("agent.thinking.refusals.JITTER_S", (0.01, 0.02))
     rigs: list[Rig] = []
 
-    def make(profiles: dict[str, LlmProfile], language: str = "en", **sections: Any) -> Rig:
-        made = Rig(tuple(profiles), profiles, language, **sections)
+    def make(
+        profiles: dict[str, LlmProfile],
+        language: str = "en",
+        more: dict[str, LlmProfile] | None = None,
+        **sections: Any,
+    ) -> Rig:
+        made = Rig(tuple(profiles), profiles | (more or {}), language, **sections)
         rigs.append(made)
         made.thinker.start()
         return made
