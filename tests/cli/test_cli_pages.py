@@ -85,7 +85,7 @@ def test_automations_are_written_in_the_words_of_today() -> None:
     for automation in automations():
         assert not any({"platform", "service"} & each.keys() for each in walk(automation))
         if "triggers" in automation:
-            assert automation.keys() - {"conditions"} == {"alias", "triggers", "actions", "mode"}
+            assert automation.keys() - {"conditions", "max_exceeded"} == {"alias", "triggers", "actions", "mode"}
             assert all("trigger" in trigger for trigger in automation["triggers"])
             steps = {"action", "variables", "wait_for_trigger"}
             assert all(len(steps & each.keys()) == 1 for each in automation["actions"])
