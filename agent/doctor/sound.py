@@ -8,10 +8,11 @@ a sound server or a radio link. Echo cancellation and the times in receipts live
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from agent.audio.alsa import DeviceError
+from agent.audio.alsa import DeviceError, Direction
 from agent.audio.source import FILE
-from agent.doctor import devices, report
+from agent.doctor import devices
 from agent.doctor.chirp import Channel, Heard, NotHeard, Train, measure
 from agent.doctor.context import Context
 from agent.doctor.finding import Finding, Severity, of_problem
@@ -50,13 +51,15 @@ def left_out(context: Context) -> Finding | None:
     if audio.mic.device.startswith(FILE):
         return Finding("sound", "info", "chirps", "left out: a file stands in for the microphone")
     context.say("opening microphone and speaker")
+    direction: Direction = "capture"
     try:
         devices.open_mic(audio.mic).close()
+        direction = "playback"
         devices.open_speaker(audio.speaker).close()
     except DeviceError as error:
-        if error.code == "busy" and report.running():
-            return Finding("sound", "info", "chirps", "left out: the running service has the devices", devices.FREE_IT)
-        return of_problem("sound", "chirps", str(error), "voice-agent doctor --only devices")
+        device = audio.mic.device if direction == "capture" else audio.speaker.device
+        found = devices.refused(context, direction, device, error)
+        return replace(found, part="sound", title="chirps", detail=f"left out: {found.detail}")
     return None
 
 
