@@ -85,6 +85,8 @@ def _opened(context: Context, direction: Direction, device: str) -> Iterator[Fin
         yield refused(context, direction, device, error)
         return
     yield negotiated(direction, device, form)
+    if direction == "capture":
+        yield from channel(context.config.audio.mic, form)
 
 
 def _form(context: Context, direction: Direction) -> Format:
@@ -122,6 +124,15 @@ def negotiated(direction: Direction, device: str, form: Format) -> Finding:
     elif direction == "capture" and form.rate_hz != RATE_HZ:
         shown += f"; converted to {RATE_HZ} Hz"
     return Finding("devices", severity, NAMES[direction], shown, remedy, figures)
+
+
+def channel(mic: Mic, form: Format) -> Iterator[Finding]:
+    """Is the configured one there? If not, the agent takes the last one: `agent.audio.convert`."""
+    if mic.channel == "mix" or mic.channel < form.channels:
+        return
+    shown = f"audio.mic.channel is {mic.channel} (from 0), and the device gives {form.channels}: the last one is heard"
+    remedy = f"audio.mic.channels = {mic.channel + 1} or more, if the device has them; else another audio.mic.channel"
+    yield Finding("devices", "warning", "microphone's channel", shown, remedy, {"channels": form.channels})
 
 
 def refused(context: Context, direction: Direction, device: str, error: DeviceError) -> Finding:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from agent.audio.alsa import Direction, Format
-from agent.config import Config
+from agent.config import Config, Mic
 from agent.doctor import board, clock, devices, disk, realtime, versions
 from agent.doctor.context import Context
 from agent.doctor.finding import Finding
@@ -89,7 +90,10 @@ def test_memory_nearly_full(tmp_path: Path) -> None:
 def test_nonsense_and_nothing(tmp_path: Path) -> None:
     (empty,) = board.examine(at(tmp_path))
     assert "not a Raspberry Pi" in empty.detail
-    assert "throttling" not in pi(tmp_path, throttled="nonsense", temperature="-", meminfo="x")
+    unknown = pi(tmp_path, throttled="nonsense", temperature="-", meminfo="x")
+    assert set(unknown) == {"board", "throttling"}
+    assert unknown["throttling"].severity == "info"
+    assert unknown["throttling"].remedy
 
 
 def test_this_machine() -> None:
@@ -117,6 +121,16 @@ def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert next(disk.examine(at(tmp_path))).part == "disk"
     monkeypatch.setattr(disk, "FULL_MB", 10**9)
     assert disk.room("state", tmp_path).severity == "failure"
+
+
+@pytest.mark.parametrize(("what", "severity"), [("state", "warning"), ("models", "ok")])
+def test_only_models_may_be_read_only(
+    what: str, severity: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = list(os.statvfs(tmp_path))
+    real[8] |= os.ST_RDONLY
+    monkeypatch.setattr(os, "statvfs", lambda folder: os.statvfs_result(real))
+    assert disk.room(what, tmp_path).severity == severity
 
 
 @pytest.mark.parametrize(
@@ -155,6 +169,14 @@ def test_what_was_negotiated(direction: Direction, form: Format, severity: str, 
     found = devices.negotiated(direction, "plughw:CARD=X", form)
     assert found.severity == severity
     assert words in found.detail
+
+
+@pytest.mark.parametrize(("channel", "missing"), [("mix", False), (0, False), (1, True)])
+def test_a_channel_that_is_not_there(channel: int | str, missing: bool) -> None:
+    mono = Format(16_000, 1, "S16", 160, 8000)
+    found = list(devices.channel(Mic.model_validate({"channel": channel}), mono))
+    assert bool(found) == missing
+    assert all(each.severity == "warning" and "audio.mic.channels = 2" in each.remedy for each in found)
 
 
 def test_versions() -> None:
