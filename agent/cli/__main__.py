@@ -92,6 +92,7 @@ def _explain(error: Exception) -> tuple[int, str]:
     from agent.cli.unpack import BadArchive
     from agent.config_file import ConfigError
     from agent.credentials import CredentialError
+    from agent.fitting.document import NotWritable
     from agent.models import ModelDamaged, ModelMissing
     from agent.speaking.tts import SpeechError
 
@@ -102,7 +103,7 @@ def _explain(error: Exception) -> tuple[int, str]:
             return 78, str(error)
         case SpeechError():
             return 75, f"nothing can be said: {error}"
-        case FetchFailed() | Busy() | Unavailable() | OSError():
+        case FetchFailed() | Busy() | Unavailable() | NotWritable() | OSError():
             return 75, str(error)
         case _:
             return 70, f"internal error: {type(error).__name__}: {error} (voice-agent --debug … shows where)"

@@ -37,6 +37,8 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.times <= MOST_TIMES:
         raise UsageError(f"--times takes 1 to {MOST_TIMES}")
     config = config_file.load(args.config, overrides(args))
+    if args.write:
+        document.check_writable(document.target(args.config))  # before anybody has said it ten times
     try:
         engine = wakewords.load(config)
     except WakeModelError as error:

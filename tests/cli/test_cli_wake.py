@@ -122,6 +122,16 @@ def test_silence(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "nobody said anything" in capsys.readouterr().err
 
 
+def test_what_cannot_be_written_is_said_before_anybody_speaks(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # as for somebody who is not root
+    assert main(["wake", "tune", "--mic", "file:none.wav", "--write"]) == 75
+    shown = capsys.readouterr().err
+    assert "cannot be written; sudo can" in shown
+    assert "Say" not in shown
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"), [(["--word", "computer"], "hey_jarvis"), (["--times", "0"], "1 to")]
 )
