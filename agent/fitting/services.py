@@ -54,15 +54,16 @@ def _asked_language_model(draft: Draft, asker: Asker) -> bool:
         draft.set("llm.use", [])
         return False
     key = f"llm.profiles.{name}"
+    model = profile.model if profile and (profile.kind == "embedded") == (kind == "embedded") else None
     if kind == "embedded":
         draft.set(f"{key}.kind", "embedded")
+        draft.set(f"{key}.model", model)  # what a server called its own means nothing here
     else:
         url = profile.base_url if profile and profile.base_url else OLLAMA
         draft.set(f"{key}.base_url", asker.text("Address", url, _address))
         draft.set(f"{key}.kind", "openai")
         _asked_key(draft, asker, key)
-        model = asker.text("Model, as the server calls it", (profile.model if profile else None) or "")
-        draft.set(f"{key}.model", model or None)
+        draft.set(f"{key}.model", asker.text("Model, as the server calls it", model or "") or None)
     draft.set("llm.use", [name, *(other for other in llm.use if other != name)])
     return True
 
