@@ -294,6 +294,12 @@ def test_another_configuration_is_read_without_a_restart(operator: Operator, rec
         assert "changed: endpoint.silence_ms" in device.machine.journal("voice-agent")
 
 
+def test_a_service_that_somebody_has_stopped_is_started_with_the_new_configuration(operator: Operator) -> None:
+    operator.each(lambda device: device.machine.run(["systemctl", "stop", "voice-agent"]))
+    operator.play("--tags", "config,service", settings={"endpoint.silence_ms": 650}).good()
+    assert "0" not in operator.each(Device.pid).values()
+
+
 @pytest.mark.parametrize("option", ["--check", "--diff"])
 def test_a_bad_configuration_stops_the_play_and_nothing_else(operator: Operator, option: str) -> None:
     before = operator.each(lambda device: (device.pid(), device.config()))
@@ -353,8 +359,9 @@ def test_back_with_one_variable(operator: Operator, record_property: Record) -> 
 
 
 def test_forth_to_an_installed_release_by_its_name_and_back_with_the_state_of_then(operator: Operator) -> None:
-    """Without a bundle, a wheel or a network."""
-    operator.play(voice_agent_version=NEW, voice_agent_bundle="", voice_agent_build_packages=[]).good()
+    """Without a bundle, a wheel or a network, and by the tag of the program alone: the gate finds it restarted."""
+    operator.play("--tags", "program", voice_agent_version=NEW, voice_agent_bundle="").good()
+    assert "0" not in operator.each(Device.pid).values()
     assert operator.each(Device.link) == dict.fromkeys(RELEASES, NEW)
     operator.each(lambda device: device.marker("newest"))
     operator.play(playbook="rollback.yml", voice_agent_rollback_state=True).good()
