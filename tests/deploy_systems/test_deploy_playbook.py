@@ -300,6 +300,22 @@ def test_a_service_that_somebody_has_stopped_is_started_with_the_new_configurati
     assert "0" not in operator.each(Device.pid).values()
 
 
+def test_what_a_failed_play_was_going_to_restart_the_next_one_does(operator: Operator) -> None:
+    """A secret was written when the configuration turned out to be bad: the service has to be handed it all the same."""
+    tags = ("--tags", "config,service")
+    more = {"trixie": {"voice_agent_credentials": {"mqtt-password": PASSWORD, "spare": "a secret of no use"}}}
+    operator.play(*tags).good()
+    pids = operator.each(Device.pid)
+    assert operator.play(*tags, settings={"endpoint.silense_ms": 700}, of=more).status != 0
+    assert operator.each(Device.pid) == pids
+    mended = operator.play(*tags, of=more).good()
+    assert mended.changed == {"bookworm": 0, "trixie": 1}
+    assert operator.devices["bookworm"].pid() == pids["bookworm"]
+    assert operator.devices["trixie"].pid() != pids["trixie"]
+    again = operator.play(*tags, of=more).good()
+    assert sum(again.changed.values()) == 0, again.said
+
+
 @pytest.mark.parametrize("option", ["--check", "--diff"])
 def test_a_bad_configuration_stops_the_play_and_nothing_else(operator: Operator, option: str) -> None:
     before = operator.each(lambda device: (device.pid(), device.config()))
