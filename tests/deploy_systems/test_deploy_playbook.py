@@ -346,6 +346,8 @@ def test_an_installation_that_fails_leaves_what_runs(operator: Operator, work: P
 
 def test_upgraded_with_its_state_kept_and_backed_up(operator: Operator, record_property: Record) -> None:
     operator.each(lambda device: device.marker("older"))
+    # As a play leaves them that lost its connection, with another bundle.
+    operator.each(lambda device: device.machine.write("/var/tmp/voice-agent-bundle/requirements.txt", "numpy==0.0.1\n"))
     checked = operator.play("--check", **operator.upgrade).good()
     assert operator.each(Device.link) == {"bookworm": OLD, "trixie": OLD}
     assert min(checked.changed.values()) > 5
