@@ -62,6 +62,13 @@ def test_the_version_is_the_one_of_the_project() -> None:
     assert f'version = "{DEFAULTS["voice_agent_version"]}"' in (PROJECT / "pyproject.toml").read_text()
 
 
+def test_the_folders_are_those_of_the_unit() -> None:
+    derived = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
+    unit = (PROJECT / "deploy/systemd/voice-agent.service").read_text()
+    assert f"ExecStart={derived['voice_agent_prefix']}/current/bin/voice-agent run\n" in unit
+    assert f"StateDirectory={derived['voice_agent_state'].removeprefix('/var/lib/')}\n" in unit
+
+
 def test_drop_ins_of_the_example_are_there() -> None:
     named = re.findall(r"voice_agent_drop_ins: \[(.+)\]", "".join(file.read_text() for file in _inventory()))
     assert named
