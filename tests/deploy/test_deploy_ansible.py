@@ -42,8 +42,16 @@ def test_the_requirements_are_pinned_by_hash_and_name_no_address(name: str) -> N
     assert "://" not in text
 
 
-def test_the_models_are_in_the_catalogue() -> None:
-    assert set(DEFAULTS["voice_agent_models"]) <= {model.name for model in catalogue()}
+def test_what_is_installed_by_default_needs_no_trust_in_a_download() -> None:
+    assert DEFAULTS["voice_agent_accept_unverified_models"] is False
+    assert set(DEFAULTS["voice_agent_models"]) <= {model.name for model in catalogue() if model.verified}
+    kinds = {model.kind for model in catalogue() if model.name in DEFAULTS["voice_agent_models"]}
+    assert "asr-vosk" in kinds or "moonshine" in DEFAULTS["voice_agent_extras"], "nothing recognises speech"
+
+
+@pytest.mark.parametrize("extra", DEFAULTS["voice_agent_extras"])
+def test_every_optional_part_is_pinned(extra: str) -> None:
+    assert (PROJECT / f"requirements-{extra}.txt").is_file()
 
 
 def test_every_variable_has_its_type_and_its_meaning() -> None:

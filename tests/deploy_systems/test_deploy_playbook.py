@@ -166,6 +166,7 @@ def _said(release: Release, work: Path, bundles: Mapping[str, Path]) -> dict[str
     """A device's variables. Debian 12 shares its ports with this host: no broker."""
     common = {
         "voice_agent_version": OLD,
+        "voice_agent_extras": [],
         "voice_agent_models": list(MODELS),
         "voice_agent_mic": "default",
         "voice_agent_drop_ins": ["memory-1g"],
