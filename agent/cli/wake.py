@@ -11,7 +11,9 @@ from agent.cli import output
 from agent.cli.output import Unavailable, UsageError
 from agent.cli.run import overrides
 from agent.config import Config
+from agent.doctor import report
 from agent.fitting import document, recorded, screen, tuning
+from agent.fitting.firstrun import STOP
 from agent.fitting.microphone import MicrophoneTrouble
 from agent.fitting.saying import Goal, collect
 from agent.fitting.tuning import Tuned
@@ -49,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         attempts = collect(config, engine, goal, screen.console(stderr=True))
     except MicrophoneTrouble as trouble:
-        raise Unavailable(str(trouble)) from trouble
+        raise Unavailable(f"{trouble}{_holder()}") from trouble
     if not attempts:
         raise Unavailable("nobody said anything that was loud enough; `voice-agent setup` finds microphone and gain")
     known, remark = recorded.load(config, word, args.scores)
@@ -57,6 +59,12 @@ def run(args: argparse.Namespace) -> int:
         output.note(remark)
     _show(tuning.judge(word, goal.threshold, attempts, known), args, config)
     return 0
+
+
+def _holder() -> str:
+    """Who may well have the microphone: on a device in use it is the service itself."""
+    running = report.running()
+    return f"; voice-agent is running (process {running.pid}): {STOP}, start it again afterwards" if running else ""
 
 
 def _word(wanted: str | None, thresholds: Mapping[str, float]) -> str:

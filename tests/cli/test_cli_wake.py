@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import wave
 from pathlib import Path
 from typing import Any
@@ -130,6 +132,22 @@ def test_what_cannot_be_written_is_said_before_anybody_speaks(
     shown = capsys.readouterr().err
     assert "cannot be written; sudo can" in shown
     assert "Say" not in shown
+
+
+def test_the_running_service_is_named_where_it_has_the_microphone(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(home))
+    command = [sys.executable, "-c", "import sys; print('up', flush=True); sys.stdin.read()", "voice-agent"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as service:
+        assert service.stdout
+        service.stdout.readline()
+        told = {"at": "2026-11-25T04:00:00+00:00", "pid": service.pid, "health": {}}
+        (home / "health.json").write_text(json.dumps(told))
+        assert main(["wake", "tune", "--mic", "file:none.wav?clock=audio"]) == 75
+        shown = capsys.readouterr().err
+    assert "no microphone file none.wav" in shown
+    assert f"(process {service.pid}): sudo systemctl stop voice-agent" in shown
 
 
 @pytest.mark.parametrize(
