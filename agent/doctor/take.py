@@ -82,7 +82,7 @@ def record(config: Config, train: Train, say: Callable[[str], None]) -> Take:
 
 
 def loudness(config: Config) -> int:
-    """The configured volume, but neither a whisper nor a fright; a mixer is left as it is."""
+    """The configured volume, but neither a whisper nor a fright; a mixer is set to what is configured."""
     speaker = config.audio.speaker
     percent = speaker.volume_percent
     return percent if speaker.mixer else min(MOST_PERCENT, max(LEAST_PERCENT, percent))
