@@ -1,4 +1,4 @@
-"""A rolling update as Ansible runs it, on hosts that are all this machine: who is begun with, and who is not any more."""
+"""A rolling update as Ansible runs it, on hosts that are all this machine: with whom it begins, and with whom no more."""
 
 from __future__ import annotations
 

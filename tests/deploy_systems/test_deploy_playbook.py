@@ -302,7 +302,7 @@ def test_a_service_that_somebody_has_stopped_is_started_with_the_new_configurati
 
 
 def test_what_a_failed_play_was_going_to_restart_the_next_one_does(operator: Operator) -> None:
-    """A secret was written when the configuration turned out to be bad: the service has to be handed it all the same."""
+    """A secret was written when the configuration turned out to be bad: the service has to be handed it yet."""
     tags = ("--tags", "config,service")
     more = {"trixie": {"voice_agent_credentials": {"mqtt-password": PASSWORD, "spare": "a secret of no use"}}}
     operator.play(*tags).good()
