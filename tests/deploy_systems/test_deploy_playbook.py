@@ -181,6 +181,7 @@ def _said(release: Release, work: Path, bundles: Mapping[str, Path]) -> dict[str
             "voice_agent_models_from": str(fleet.PROJECT / ".cache/bundle/models"),
             "voice_agent_settings": {**settings, "mqtt.enabled": False},
             "voice_agent_overlays": ["hifiberry-dacplus"],
+            "voice_agent_drop_ins": ["memory-1g", "gpio"],
         }
     account = {"username": "kitchen-agent", "password": PASSWORD}
     mqtt = {"mqtt.device": "kitchen", "mqtt.username": account["username"], "mqtt.password": "mqtt-password"}
@@ -237,6 +238,12 @@ def test_overlays_are_named_to_the_firmware(operator: Operator) -> None:
     block = "# BEGIN voice-agent\n[all]\ndtoverlay=hifiberry-dacplus\n# END voice-agent\n"
     written = operator.each(lambda device: device.machine.read(FIRMWARE))
     assert written == {"bookworm": RASPBERRY + block, "trixie": RASPBERRY}
+
+
+def test_lights_and_buttons_are_for_the_user_where_they_are_chosen(operator: Operator) -> None:
+    groups = operator.each(lambda device: set(device.machine.run(["id", "-Gn", "voice-agent"]).stdout.split()))
+    mine = {"voice-agent", "audio"}
+    assert groups == {"bookworm": mine | {"gpio", "spi", "i2c"}, "trixie": mine}
 
 
 def test_secrets_are_for_those_who_need_them(operator: Operator) -> None:
