@@ -302,6 +302,27 @@ def test_another_configuration_is_read_without_a_restart(operator: Operator, rec
         assert "changed: endpoint.silence_ms" in device.machine.journal("voice-agent")
 
 
+def test_a_configuration_by_hand_is_left_alone_where_it_is_new(operator: Operator) -> None:
+    """Its owner, mode and last line break, too; and it is checked."""
+    tags = ("--tags", "config,service")
+    ours = operator.each(Device.config)
+    by_hand = {name: f"# mine\n{text}\n" for name, text in ours.items()}
+    for name, device in operator.devices.items():
+        device.machine.write(CONFIG, by_hand[name], 0o644)
+        device.machine.run(["systemctl", "reload", "voice-agent"])
+    play = operator.play(*tags, voice_agent_manage_config=False).good()
+    assert sum(play.changed.values()) == 0, play.said
+    assert operator.each(Device.config) == by_hand
+    assert set(operator.each(lambda device: device.machine.sh(f"stat -c %a {CONFIG}")).values()) == {"644\n"}
+    operator.each(lambda device: device.machine.write(CONFIG, "wake.treshold = 0.5\n", 0o644))
+    refused = operator.play(*tags, voice_agent_manage_config=False)
+    assert refused.status != 0
+    assert "did you mean" in refused.said
+    for name, device in operator.devices.items():
+        device.machine.write(CONFIG, ours[name], 0o640)
+    operator.play(*tags, settings={"endpoint.silence_ms": 700}).good()
+
+
 def test_a_service_that_somebody_has_stopped_is_started_with_the_new_configuration(operator: Operator) -> None:
     operator.each(lambda device: device.machine.run(["systemctl", "stop", "voice-agent"]))
     operator.play("--tags", "config,service", settings={"endpoint.silence_ms": 650}).good()
