@@ -394,6 +394,14 @@ def test_upgraded_with_its_state_kept_and_backed_up(operator: Operator, record_p
 
 def test_back_with_one_variable(operator: Operator, record_property: Record) -> None:
     operator.each(lambda device: device.marker("newer"))
+    running = operator.each(Device.pid)
+    model = f"{STATE}/models/{MODELS[0]}"
+    operator.each(lambda device: device.machine.run(["mv", model, "/root/model"]))
+    refused = operator.play(**operator.upgrade, voice_agent_rollback=True)
+    operator.each(lambda device: device.machine.run(["mv", "/root/model", model]))
+    assert refused.status != 0
+    assert MODELS[0] in refused.said
+    assert operator.each(Device.pid) == running
     play = operator.play(**operator.upgrade, voice_agent_rollback=True).good()
     record_property("rollback_s", play.seconds)
     assert operator.each(lambda device: (device.link(), device.marker())) == dict.fromkeys(RELEASES, (OLD, "newer"))
