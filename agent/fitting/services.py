@@ -6,7 +6,9 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 
-from agent.config import Config
+from pydantic import ValidationError
+
+from agent.config import Config, LlmProfile
 from agent.config_file import ConfigError
 from agent.credentials import CredentialError
 from agent.doctor import broker, language
@@ -85,8 +87,12 @@ def _named(draft: Draft, section: str, field: str) -> str | None:
 
 
 def _address(url: str) -> str:
-    fits = re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", url)
-    return "" if fits else f'an address such as "{OLLAMA}", without user, password or query'
+    wrong = f'an address such as "{OLLAMA}", without user, password or query'
+    try:
+        LlmProfile(base_url=url)
+    except ValidationError:
+        return wrong
+    return "" if re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", url) else wrong
 
 
 def _only_first(draft: Draft) -> Config:
@@ -120,6 +126,8 @@ def _asked_broker(draft: Draft, asker: Asker) -> None:
     user = asker.text('User ("-": nobody)' if mqtt.username else "User (Enter: nobody)", mqtt.username or "")
     draft.set("mqtt.username", user if user not in ("", "-") else None)
     if draft.config.mqtt.username is None:
+        draft.forget_secret(mqtt.password or PASSWORD)
+        draft.set("mqtt.password", None)  # a credential that is named has to be there
         return
     stays = f"Enter keeps the one in credential {mqtt.password}" if mqtt.password else "Enter: none"
     if secret := asker.secret(f"Password ({stays}; it is not shown)"):

@@ -12,8 +12,8 @@ import pytest
 from rich.console import Console
 
 from agent.audio.pcm import RATE_HZ
-from agent.fitting import microphones, services, wakeword
-from agent.fitting.asking import Prepared, WayOn
+from agent.fitting import languages, microphones, services, wakeword
+from agent.fitting.asking import Check, Prepared, WayOn
 from agent.fitting.draft import Draft
 from agent.fitting.levels import Levels
 from agent.fitting.microphones import Trial
@@ -100,6 +100,37 @@ def test_the_embedded_model_is_not_called_as_the_servers(tmp_path: Path) -> None
         assert (home.kind, home.model) == ("embedded", None)
         services._asked_language_model(draft, Decided(rows=[1]))
         assert draft.config.llm.profiles["home"].kind == "openai"
+
+
+class Nobody(Decided):
+    def text(self, question: str, default: str, check: Check = lambda text: "") -> str:
+        return "-" if question.startswith("User") else default
+
+
+def test_nobody_has_no_password(tmp_path: Path) -> None:
+    """Or the broker could not be tried out: a credential that is named has to be there."""
+    place = tmp_path / "config.toml"
+    place.write_text('[mqtt]\nusername = "anna"\npassword = "mqtt-password"\n')
+    with Draft(place) as draft:
+        services._asked_broker(draft, Nobody())
+        assert (draft.config.mqtt.username, draft.config.mqtt.password) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("code", "fits"), [("en", True), ("en-GB", True), ("en-gb", False), ("en-", False), ("En", False), ("", False)]
+)
+def test_a_language_that_is_taken_fits_the_configuration(tmp_path: Path, code: str, fits: bool) -> None:
+    assert (languages._language(code) == "") == fits
+    if fits:
+        with Draft(tmp_path / "config.toml") as draft:
+            draft.set("persona.language", code)
+            assert draft.config.persona.language == code
+
+
+@pytest.mark.parametrize("url", ["http://[::1/v1", "http://a b/v1", "http://anna@home/v1", "localhost", "http:///v1"])
+def test_no_address(url: str) -> None:
+    assert services.OLLAMA in services._address(url)
+    assert services._address("http://[::1]:11434/v1") == ""
 
 
 def test_the_servers_model_is_the_default_for_the_next_time(tmp_path: Path) -> None:
