@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from agent import config_file
 from agent.models import catalogue
 
 PROJECT = Path(__file__).parents[2]
@@ -82,6 +85,32 @@ def test_drop_ins_of_the_example_are_there() -> None:
     assert named
     for name in ", ".join(named).split(", "):
         assert (PROJECT / f"deploy/systemd/drop-ins/{name}.conf").is_file(), name
+
+
+def test_the_example_gives_each_room_a_good_configuration(tmp_path: Path) -> None:
+    """As the role's template writes it from what stands in the inventory; nothing else of the role is run."""
+    render = {
+        "name": "Render",
+        "delegate_to": "localhost",
+        "tags": ["render"],
+        "ansible.builtin.copy": {
+            "dest": f"{tmp_path}/{{{{ inventory_hostname }}}}.toml",
+            "content": f"{{{{ lookup('ansible.builtin.template', '{ROLE}/templates/config.toml.j2') }}}}",
+            "mode": "0600",
+        },
+    }
+    secrets = {"vault_mqtt_passwords": {"kitchen": "of the kitchen", "hall": "of the hall"}}
+    play = {"hosts": "voice_agents", "gather_facts": False, "vars": secrets, "roles": ["voice_agent"]}
+    (tmp_path / "play.json").write_text(json.dumps([{**play, "post_tasks": [render]}]))
+    here = {"ansible_connection": "local", "ansible_become": False, "ansible_python_interpreter": sys.executable}
+    options = ["--tags", "render", "--skip-tags", "always", "-e", json.dumps(here)]
+    done = _run(ANSIBLE, "ansible-playbook", "-i", "inventory/house", str(tmp_path / "play.json"), *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rooms = {file.stem: config_file.load(file) for file in tmp_path.glob("*.toml")}
+    assert rooms.keys() == {"kitchen", "hall"}
+    assert {name: config.mqtt.device for name, config in rooms.items()} == {"kitchen": "kitchen", "hall": "hall"}
+    assert rooms["kitchen"].wake.threshold != rooms["hall"].wake.threshold
+    assert "of the" not in "".join(file.read_text() for file in tmp_path.glob("*.toml"))
 
 
 def test_secrets_are_written_for_root_alone_and_not_logged() -> None:

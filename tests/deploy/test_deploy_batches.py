@@ -1,4 +1,4 @@
-"""A rolling update as Ansible runs it, on hosts that are all this machine: with whom it begins, and with whom no more."""
+"""A rolling update as Ansible runs it, on hosts that are all this machine: with whom it begins, and with whom not."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ WORK = [
     {"name": "Work", "ansible.builtin.command": {"argv": ["{{ work }}"]}, "changed_when": False},
     {"name": "Finish", "ansible.builtin.debug": {"msg": "{{ inventory_hostname }} has finished"}},
 ]
-HERE = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "work": "true"}
+HERE: dict[str, object] = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable, "work": "true"}
 FAILING = {**HERE, "work": "false"}
-GONE = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1, "work": "true"}
+GONE: dict[str, object] = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": 1, "work": "true"}
 
 
 def update(folder: Path, hosts: dict[str, dict[str, object]], *options: str) -> subprocess.CompletedProcess[str]:
