@@ -41,8 +41,8 @@ test: setup ## all tests (ARGS="tests/cli" for some)
 nightly: setup test-deploy test-arm64 test-alsa ## all tests, with a million random events for the dialogue
 	VOICE_AGENT_RANDOM_EVENTS=1000000 $(BIN)/python -m pytest --timeout 1800 $(ARGS)
 
-test-deploy: setup $(VENV)/.systems $(DEPLOY)/.ready ## service and playbook on booted Debian 12 and 13 (root)
-	PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH $(BIN)/python -m pytest -m deploy tests/deploy_systems $(ARGS)
+test-deploy: setup $(VENV)/.systems $(DEPLOY)/.ready ## ansible-lint; service and playbook on booted Debian 12 and 13 (root)
+	PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH $(BIN)/python -m pytest $(or $(ARGS),tests/deploy tests/deploy_systems)
 
 test-arm64: setup $(VENV)/.systems ## the locked set on emulated arm64 systems (root)
 	$(BIN)/python -m pytest -m arm64 tests/arm64 $(ARGS)
