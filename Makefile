@@ -42,7 +42,7 @@ nightly: setup test-deploy test-arm64 test-alsa ## all tests, with a million ran
 	VOICE_AGENT_RANDOM_EVENTS=1000000 $(BIN)/python -m pytest --timeout 1800 $(ARGS)
 
 test-deploy: setup $(VENV)/.systems $(DEPLOY)/.ready ## ansible-lint; service and playbook on booted Debian 12 and 13 (root)
-	PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH $(BIN)/python -m pytest $(or $(ARGS),tests/deploy tests/deploy_systems)
+	PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH $(BIN)/python -m pytest tests/deploy tests/deploy_systems $(ARGS)
 
 test-arm64: setup $(VENV)/.systems ## the locked set on emulated arm64 systems (root)
 	$(BIN)/python -m pytest -m arm64 tests/arm64 $(ARGS)
