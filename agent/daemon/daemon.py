@@ -40,7 +40,7 @@ from agent.thinking.intents import Intents
 DONE, INTERNAL, TEMPORARY, BAD_CONFIG = 0, 70, 75, 78
 STOP_LIMIT_S = 2.5
 TICK_S = 5.0
-EAR_LIMIT_S, MOUTH_LIMIT_S, MQTT_LIMIT_S = 8.0, 8.0, 30.0
+EAR_LIMIT_S, MOUTH_LIMIT_S, MQTT_LIMIT_S, PANEL_LIMIT_S = 8.0, 8.0, 30.0, 10.0
 LOADING_S, SLOWEST_BYTES_S = 60.0, 4e6  # a worn SD card, and the checksum on the slowest board
 
 log = logging.getLogger(__name__)
@@ -146,6 +146,7 @@ class Daemon:
         self._watchdog.watch("ear", self._heard_at, EAR_LIMIT_S)
         self._watchdog.watch("mouth", lambda: self._rooms.house.mouth.progress(), MOUTH_LIMIT_S)
         self._watchdog.watch("mqtt", self._connected_at, MQTT_LIMIT_S)
+        self._watchdog.watch("panel", lambda: self._rooms.house.panel.progress(), PANEL_LIMIT_S)
 
     def _heard_at(self) -> float:
         ear = self._rooms.house.ear
