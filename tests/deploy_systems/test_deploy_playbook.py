@@ -285,6 +285,13 @@ def test_a_second_run_changes_nothing(operator: Operator, record_property: Recor
     assert operator.each(lambda device: (device.pid(), device.paths())) == before
 
 
+def test_models_that_the_bundle_lacks_are_named(operator: Operator) -> None:
+    more = {"trixie": {"voice_agent_models": [*MODELS, "vosk-small-de"]}}
+    play = operator.play("--limit", "trixie", "--tags", "models", of=more)
+    assert play.status != 0
+    assert "The bundle holds no vosk-small-de" in play.said
+
+
 # -------------------------------------------------------------- configuration
 
 
