@@ -59,7 +59,7 @@ check: $(VENV)/.python ## style, types, and who may import whom
 bench: setup ## measure (ARGS="wake --json"; default: all)
 	$(BIN)/voice-agent bench $(or $(ARGS),all)
 
-install: $(DEPLOY)/.ready ## the agent as a service on this machine (ARGS="-e '{voice_agent_drop_ins: [gpio]}'")
+install: $(DEPLOY)/.ready ## the agent as a service on this machine (ARGS="-e '{voice_agent_extras: [moonshine, gpio]}'")
 	$(DEPLOY)/bin/python deploy/bundle/wheel.py
 	cd deploy/ansible && $(ROOT) ../../$(DEPLOY)/bin/ansible-playbook -i inventory/this-machine.yml site.yml $(ARGS)
 
