@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 import gc
+import os
 import queue
 import threading
 import time
@@ -148,8 +149,9 @@ def _missing(config: Config, old: Config) -> Iterator[str]:
         except CredentialError as error:
             yield f"{key}: {error}"
     ca_file = config.mqtt.ca_file if config.mqtt.enabled else None
-    if ca_file and not Path(ca_file).is_file():
-        yield f"mqtt.ca_file: there is no file {ca_file}"
+    # Not is_file(), which fails where the service may not look: below /home.
+    if ca_file and not os.path.isfile(ca_file):
+        yield f"mqtt.ca_file: there is no file {ca_file} that the service can reach"
 
 
 def _damaged(chosen: Engines, folder: Path) -> Iterator[str]:
