@@ -12,6 +12,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from agent import version
+
 COMMANDS = {
     "setup": "the first run: fit the agent to its room, its people and its house",
     "run": "run the agent",
@@ -78,9 +80,7 @@ class _Version(argparse.Action):
     """Looks the version up only where it is asked for: it would delay the start of every command."""
 
     def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
-        from importlib.metadata import version
-
-        print(f"voice-agent {version('voice-agent')}")
+        print(f"voice-agent {version()}")
         parser.exit()
 
 
