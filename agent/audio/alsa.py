@@ -195,10 +195,33 @@ def unstable(device: str) -> str | None:
     return f"{plug}hw:CARD=NAME,DEV={sub}"
 
 
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where in the machine a PCM is: the card's name or number, its device and subdevice; None for any."""
+
+    card: str
+    device: int | None = None
+    subdevice: int | None = None
+
+
+ADDRESS = re.compile(
+    r"(?:(?:plug)?hw:(?:CARD=)?|\w+:CARD=)(?P<card>[\w-]+)(?:,(?:DEV=)?(?P<device>\d+))?(?:,(?:SUBDEV=)?(?P<sub>\d+))?"
+)
+
+
+def address(device: str) -> Address | None:
+    """The card behind such a name as hw:CARD=Device,DEV=0 or plughw:1,0; None behind "default" or a sound server."""
+    found = ADDRESS.fullmatch(device)
+    if not found:
+        return None
+    numbers = [None if found[name] is None else int(found[name]) for name in ("device", "sub")]
+    return Address(found["card"], *numbers)
+
+
 def mixer(device: str, control: str) -> Any:
     """The mixer control of the card that a PCM belongs to. Raises DeviceError."""
-    card = re.search(r"CARD=([^,]+)|^(?:plug)?hw:(\d+)", device)
-    name = f"hw:{card[1] or card[2]}" if card else "default"
+    where = address(device)
+    name = f"hw:{where.card}" if where else "default"
     with _caught_stderr() as caught:
         try:
             return alsaaudio.Mixer(control, device=name)

@@ -140,7 +140,7 @@ def refused(context: Context, direction: Direction, device: str, error: DeviceEr
     name = NAMES[direction]
     figures: dict[str, object] = {"device": device, "code": error.code}
     if error.code == "busy":
-        holders = list(held_by(context, direction))
+        holders = list(held_by(context, direction, device))
         running = report.running()
         if running and (not holders or _is_services(running.pid, holders)):
             shown = f"{device} is held by the running service, so it is not opened here"
@@ -155,10 +155,18 @@ def refused(context: Context, direction: Direction, device: str, error: DeviceEr
 FREE_IT = "to look closer: sudo systemctl stop voice-agent; voice-agent doctor; sudo systemctl start voice-agent"
 
 
-def held_by(context: Context, direction: Direction) -> Iterator[int]:
-    """The processes that have a PCM of this direction open. /proc/asound: the kernel's Documentation/sound/designs."""
+def held_by(context: Context, direction: Direction, device: str) -> Iterator[int]:
+    """The processes that have this PCM open; none where its name does not tell the card ("default", a sound server).
+
+    /proc/asound: the kernel's Documentation/sound/designs/procfile.rst.
+    """
+    where = alsa.address(device)
+    if where is None:
+        return
+    card = f"card{where.card}" if where.card.isdigit() else where.card
+    number, sub = ("*" if each is None else each for each in (where.device, where.subdevice))
     letter = "c" if direction == "capture" else "p"
-    for status in sorted((context.root / "proc/asound").glob(f"card*/pcm*{letter}/sub*/status")):
+    for status in sorted((context.root / "proc/asound").glob(f"{card}/pcm{number}{letter}/sub{sub}/status")):
         owner = re.search(r"^owner_pid\s*:\s*(\d+)", context.text(str(status.relative_to(context.root))), re.MULTILINE)
         if owner:
             yield int(owner[1])

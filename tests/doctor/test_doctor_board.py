@@ -144,16 +144,28 @@ def test_wear_of_a_card(tmp_path: Path, conf: str, severity: str) -> None:
     assert [finding.severity for finding in found] == [severity]
 
 
-def test_who_holds_a_device(tmp_path: Path) -> None:
-    put(
-        tmp_path,
-        **{
-            "proc/asound/card1/pcm0c/sub0/status": "state: RUNNING\nowner_pid   : 4711\ntrigger_time: 1.2\n",
-            "proc/asound/card1/pcm0p/sub0/status": "closed\n",
-        },
-    )
-    assert list(devices.held_by(at(tmp_path), "capture")) == [4711]
-    assert list(devices.held_by(at(tmp_path), "playback")) == []
+@pytest.mark.parametrize(
+    ("direction", "device", "holders"),
+    [
+        ("capture", "hw:1", [4711, 4713]),
+        ("capture", "plughw:CARD=Mic,DEV=0", [4711]),
+        ("capture", "hw:Mic,1,0", []),
+        ("capture", "dsnoop:CARD=Mic,DEV=1,SUBDEV=1", [4713]),
+        ("capture", "hw:CARD=Camera", [815]),
+        ("playback", "hw:1,0", []),
+        ("capture", "default", []),
+        ("capture", "plug:dsnoop", []),
+    ],
+)
+def test_who_holds_a_device(tmp_path: Path, direction: Direction, device: str, holders: list[int]) -> None:
+    """The one in question: another card's holder has nothing to do with it."""
+    owner = "state: RUNNING\nowner_pid   : {}\ntrigger_time: 1.2\n"
+    held = {"card0/pcm0c/sub0": 815, "card1/pcm0c/sub0": 4711, "card1/pcm1c/sub1": 4713}
+    put(tmp_path, **{f"proc/asound/{pcm}/status": owner.format(pid) for pcm, pid in held.items()})
+    put(tmp_path, **{f"proc/asound/card1/{pcm}/status": "closed\n" for pcm in ("pcm0p/sub0", "pcm1c/sub0")})
+    for name, card in {"Camera": "card0", "Mic": "card1"}.items():
+        (tmp_path / "proc/asound" / name).symlink_to(card)
+    assert list(devices.held_by(at(tmp_path), direction, device)) == holders
 
 
 @pytest.mark.parametrize(
