@@ -15,7 +15,7 @@ from agent.doctor import report
 from agent.fitting import document, recorded, screen, tuning
 from agent.fitting.firstrun import STOP
 from agent.fitting.microphone import MicrophoneTrouble
-from agent.fitting.saying import Goal, collect
+from agent.fitting.saying import Goal, Unheard, collect
 from agent.fitting.tuning import Tuned
 from agent.hearing import wakewords
 from agent.hearing.wake import WakeModelError
@@ -52,8 +52,10 @@ def run(args: argparse.Namespace) -> int:
         attempts = collect(config, engine, goal, screen.console(stderr=True))
     except MicrophoneTrouble as trouble:
         raise Unavailable(f"{trouble}{_holder()}") from trouble
-    if not attempts:
-        raise Unavailable("nobody said anything that was loud enough; `voice-agent setup` finds microphone and gain")
+    except Unheard as nothing:
+        raise Unavailable(
+            f"{nothing}; {nothing.remedy or '`voice-agent setup` finds microphone and gain'}"
+        ) from nothing
     known, remark = recorded.load(config, word, args.scores)
     if remark:
         output.note(remark)

@@ -13,7 +13,7 @@ from agent.fitting.attempts import Attempt, peak_with
 from agent.fitting.draft import Draft
 from agent.fitting.levels import Levels
 from agent.fitting.microphone import MicrophoneTrouble
-from agent.fitting.saying import Goal, collect
+from agent.fitting.saying import Goal, Unheard, collect
 from agent.fitting.tuning import Tuned
 from agent.hearing import wakewords
 from agent.hearing.wake import WakeEngine, WakeModelError
@@ -80,8 +80,8 @@ def _fit(draft: Draft, asker: Asker, engine: WakeEngine, gain_db: float) -> WayO
         attempts = collect(config, engine, goal, asker.console)
     except MicrophoneTrouble as trouble:
         return asker.way_on(str(trouble), "")
-    if not attempts:
-        return asker.way_on("nobody said anything loud enough", "the step before finds the microphone")
+    except Unheard as nothing:
+        return asker.way_on(str(nothing), nothing.remedy or "the step before finds the microphone")
     louder = _more(attempts)
     if louder:
         draft.set("audio.mic.gain_db", _within(config.audio.mic.gain_db + louder))
