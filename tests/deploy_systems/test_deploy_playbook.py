@@ -56,7 +56,7 @@ def operator(work: Path, bundles: Mapping[str, Path]) -> Iterator[Operator]:
                 layers = fleet.layers(release)
                 machine = stack.enter_context(Machine(release, layers, "own" if release == "trixie" else "host"))
             except Unsupported as reason:
-                pytest.skip(str(reason))
+                pytest.skip(f"{release}: {reason}")
             stack.enter_context(Sound(machine))
             fleet.hum(machine)
             machine.write(FIRMWARE, RASPBERRY)
