@@ -25,6 +25,8 @@ from typing import Any, Literal
 
 import alsaaudio
 
+from agent.audio.address import address
+
 Direction = Literal["capture", "playback"]
 Code = Literal["busy", "denied", "absent", "format", "broken"]
 SampleFormat = Literal["S16", "S32"]
@@ -195,29 +197,6 @@ def unstable(device: str) -> str | None:
     return f"{plug}hw:CARD=NAME,DEV={sub}"
 
 
-@dataclass(frozen=True, slots=True)
-class Address:
-    """Where in the machine a PCM is: the card's name or number, its device and subdevice; None for any."""
-
-    card: str
-    device: int | None = None
-    subdevice: int | None = None
-
-
-ADDRESS = re.compile(
-    r"(?:(?:plug)?hw:(?:CARD=)?|\w+:CARD=)(?P<card>[\w-]+)(?:,(?:DEV=)?(?P<device>\d+))?(?:,(?:SUBDEV=)?(?P<sub>\d+))?"
-)
-
-
-def address(device: str) -> Address | None:
-    """The card behind such a name as hw:CARD=Device,DEV=0 or plughw:1,0; None behind "default" or a sound server."""
-    found = ADDRESS.fullmatch(device)
-    if not found:
-        return None
-    numbers = [None if found[name] is None else int(found[name]) for name in ("device", "sub")]
-    return Address(found["card"], *numbers)
-
-
 def mixer(device: str, control: str) -> Any:
     """The mixer control of the card that a PCM belongs to. Raises DeviceError."""
     where = address(device)
@@ -235,6 +214,24 @@ def set_volume(control: Any, percent: int) -> None:
     """Raises DeviceError."""
     try:
         control.setvolume(percent)
+    except alsaaudio.ALSAAudioError as error:
+        raise DeviceError("broken", str(error)) from error
+
+
+def volumes(control: Any) -> list[int]:
+    """Of each channel, in the control's own steps, as it was when the control was opened. Raises DeviceError."""
+    try:
+        found: list[int] = control.getvolume(alsaaudio.PCM_PLAYBACK, alsaaudio.VOLUME_UNITS_RAW)
+    except alsaaudio.ALSAAudioError as error:
+        raise DeviceError("broken", str(error)) from error
+    return found
+
+
+def set_volumes(control: Any, raw: list[int]) -> None:
+    """The inverse of `volumes`, on a control opened anew: it writes no value that it believes to be there."""
+    try:
+        for channel, value in enumerate(raw):
+            control.setvolume(value, channel, alsaaudio.PCM_PLAYBACK, alsaaudio.VOLUME_UNITS_RAW)
     except alsaaudio.ALSAAudioError as error:
         raise DeviceError("broken", str(error)) from error
 

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.audio import alsa, source
+from agent.audio.address import address
 from agent.audio.alsa import DeviceError, Direction, Format, Wish
 from agent.audio.pcm import RATE_HZ
 from agent.audio.source import FILE, Source
@@ -160,7 +161,7 @@ def held_by(context: Context, direction: Direction, device: str) -> Iterator[int
 
     /proc/asound: the kernel's Documentation/sound/designs/procfile.rst.
     """
-    where = alsa.address(device)
+    where = address(device)
     if where is None:
         return
     card = f"card{where.card}" if where.card.isdigit() else where.card

@@ -10,7 +10,8 @@ import alsaaudio
 import pytest
 from audio_helpers import SoundServer
 
-from agent.audio.alsa import Address, DeviceError, Wish, address, devices, mixer, open_pcm, unstable
+from agent.audio.address import Address, address
+from agent.audio.alsa import DeviceError, Wish, devices, mixer, open_pcm, unstable
 
 
 def refusing(number: int) -> object:
