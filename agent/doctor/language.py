@@ -1,6 +1,8 @@
 """The language models: is each there, does it take the key, does it know the model, how soon does it begin to answer?
 
-One word is asked of each, through the same code as in a turn; what a server says is told without the key.
+One word is asked of each, through the same code as in a turn; what a server says is told without the key. The embedded
+one computes on this device, so it also writes some sentences: a real-time factor of 0.25 means that what takes a second
+to be spoken is written in a quarter of a second.
 """
 
 from __future__ import annotations
@@ -8,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import unicodedata
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import httpcore
@@ -19,15 +22,20 @@ from agent import clock
 from agent.config import Config, LlmProfile
 from agent.doctor.context import Context
 from agent.doctor.finding import Finding, of_problem
+from agent.thinking.address import COMPLETIONS
 from agent.thinking.embedded import Embedded
 from agent.thinking.endpoint import Endpoint
 from agent.thinking.failure import Failure
-from agent.thinking.location import Remote
+from agent.thinking.location import Location, Remote
 from agent.thinking.request import beginning
 from agent.thinking.wire import Refused, open_pool
 
 QUESTION = [{"role": "user", "content": "Hi"}]
+TALE = [{"role": "user", "content": "Tell me about the sea."}]
+TALE_TOKENS, TALE_S = 32, 60.0
+SPOKEN_S = 18.0  # letters and spaces that Piper speaks in a second
 SLOW_S = 3.0
+SLOW_RTF = 1.0  # from here on the voice waits within an answer
 LOAD_S = 120.0
 LIST_S, LIST_BYTES = 5.0, 262_144
 REMEDIES = {
@@ -54,34 +62,93 @@ def examine(context: Context) -> Iterator[Finding]:
         yield asyncio.run(_asked(name, profile, context.config))
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a model reads and writes, as llama.cpp tells: in tokens a second; `rtf`: see above."""
+
+    reads: float
+    writes: float
+    rtf: float
+
+    def figures(self) -> dict[str, object]:
+        numbers = {"read_tokens_per_s": self.reads, "tokens_per_s": self.writes}
+        return {
+            "rtf": round(self.rtf, 3),
+            "limit": SLOW_RTF,
+            **{key: round(value, 1) for key, value in numbers.items()},
+        }
+
+
 async def _asked(name: str, profile: LlmProfile, config: Config) -> Finding:
     brief = profile.model_copy(update={"max_tokens": 1})
     began = time.monotonic()
-    said: list[float] = []
     try:
         async with _endpoint(name, brief, config) as endpoint:
             await endpoint.reach()
             reached_s = time.monotonic() - began
-            began = time.monotonic()
-            await endpoint.ask(QUESTION, lambda text: said.append(time.monotonic() - began))
+            first_s = await _first_word(endpoint)
+            pace = await _pace(await endpoint.locator.locate()) if profile.kind == "embedded" else None
+    except Failure as failure:
+        return await _failed(name, profile, failure)
+    return _answered(name, profile, reached_s, first_s, pace)
+
+
+async def _first_word(endpoint: Endpoint) -> float:
+    """Seconds. Raises Failure."""
+    began = time.monotonic()
+    said: list[float] = []
+    try:
+        await endpoint.ask(QUESTION, lambda text: said.append(time.monotonic() - began))
     except Failure as failure:
         if not (failure.code == "bad_reply" and "(length)" in failure.detail):
-            return await _failed(name, profile, failure)
+            raise
         said.append(time.monotonic() - began)  # its one token was a thought, or a space
-    return _answered(name, profile, reached_s, said[0])
+    return said[0]
 
 
-def _answered(name: str, profile: LlmProfile, reached_s: float, first_s: float) -> Finding:
+async def _pace(where: Location) -> Pace:
+    """Of our own llama.cpp, whose answers end with its own figures. Raises Failure."""
+    body = json.dumps({"messages": TALE, "max_tokens": TALE_TOKENS, "temperature": 0.0}).encode()
+    headers = [("Authorization", f"Bearer {where.key.reveal()}")] if where.key else []
+    headers.append(("Content-Type", "application/json"))
+    try:
+        async with asyncio.timeout(TALE_S), open_pool(where.address, where.key is not None) as pool:
+            request = pool.stream("POST", where.address.url(COMPLETIONS), headers=headers, content=body)
+            async with request as response:
+                told = json.loads(await beginning(response, LIST_BYTES))
+        text, timings = told["choices"][0]["message"]["content"], told["timings"]
+        written_s = timings["predicted_ms"] / 1000
+        return Pace(timings["prompt_per_second"], timings["predicted_per_second"], written_s / spoken_s(text))
+    except TimeoutError:
+        raise Failure("timeout", f"it did not write {TALE_TOKENS} tokens within {TALE_S:g} s") from None
+    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+        raise Failure("cut_off", "the model's process broke off while it wrote") from error
+    except (ValueError, TypeError, LookupError, ZeroDivisionError) as error:
+        raise Failure("bad_reply", f"the model told no figures ({type(error).__name__})") from error
+
+
+def spoken_s(text: str) -> float:
+    """How long a voice will need for it; a Chinese or Korean character stands for three letters."""
+    return sum(3 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text) / SPOKEN_S
+
+
+def _answered(name: str, profile: LlmProfile, reached_s: float, first_s: float, pace: Pace | None) -> Finding:
     figures: dict[str, object] = {
         "kind": profile.kind,
         "model": profile.model,
         "reach_ms": round(reached_s * 1000),
         "first_token_ms": round(first_s * 1000),
+        **(pace.figures() if pace else {}),
     }
     model = f" of {profile.model}" if profile.model else ""
     shown = f"first word{model} after {first_s:.2f} s"
+    if pace:
+        shown += f", then {pace.writes:.1f} tokens a second: {pace.rtf:.2f} × real time"
     if first_s > min(SLOW_S, profile.first_token_timeout_s):
         remedy = "a smaller or nearer model; silence for so long feels broken"
+        return Finding("language", "warning", name, f"{shown}: slow", remedy, figures)
+    if pace and pace.rtf >= SLOW_RTF:
+        remedy = "a smaller model: this one writes slower than the voice speaks, which waits within an answer"
         return Finding("language", "warning", name, f"{shown}: slow", remedy, figures)
     return Finding("language", "ok", name, shown, "", figures)
 
