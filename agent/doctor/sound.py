@@ -22,6 +22,7 @@ NOISY_DBFS = -38.0
 QUIETEST_DBFS = -100.0
 GOOD_SNR_DB = 12.0
 LATE_MS = 400.0
+EARLY_MS = -50.0  # sound cannot come before it was played; devices are some periods wrong about that
 APART_PPM = 300.0
 CLIPPING = 0.001
 
@@ -148,8 +149,16 @@ def _clipping(heard: Heard) -> Finding:
 
 def _round_trip(heard: Heard, taken: Take) -> Finding:
     trip_ms = (taken.time_of(heard.start_s * taken.rate_hz) - taken.audible_at) * 1000
-    figures = {"round_trip_ms": round(trip_ms, 2), "polarity": heard.polarity, "channel": heard.channel}
+    figures: dict[str, object] = {
+        "round_trip_ms": round(trip_ms, 2),
+        "polarity": heard.polarity,
+        "channel": heard.channel,
+    }
     shown = f"{trip_ms:.1f} ms beyond the delays that the devices tell"
+    if trip_ms < EARLY_MS:
+        shown = f"not measured: it came {_db(-trip_ms)} ms before it was played (was sound lost?)"
+        remedy = "run it again while nothing else runs"
+        return Finding("sound", "warning", "round trip", shown, remedy, {**figures, "round_trip_ms": None})
     if trip_ms > LATE_MS:
         remedy = "a wireless speaker? wires answer sooner, and echo cancellation needs them"
         return Finding("sound", "warning", "round trip", shown, remedy, figures)

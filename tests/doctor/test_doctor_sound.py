@@ -126,6 +126,7 @@ def test_a_good_room() -> None:
         ({"level_dbfs": -55.0}, "level"),
         ({"clipped": 0.02}, "clipping"),
         ({"start_s": 1.2}, "round trip"),
+        ({"start_s": 0.1}, "round trip"),
         ({"ppm": -900.0}, "rate error"),
         ({"ppm": None, "jitter_us": 4000.0}, "rate error"),
     ],
