@@ -41,8 +41,8 @@ test: setup ## all tests (ARGS="tests/cli" for some)
 nightly: setup test-deploy test-arm64 test-alsa ## all tests, with a million random events and commands, a thousand broker kills
 	VOICE_AGENT_RANDOM_EVENTS=1000000 VOICE_AGENT_FUZZ_COMMANDS=1000000 VOICE_AGENT_BROKER_KILLS=1000 VOICE_AGENT_THREE_ROOMS=1 $(BIN)/python -m pytest --timeout 1800 $(ARGS)
 
-test-deploy: setup $(VENV)/.systems $(DEPLOY)/.ready ## service and playbook on booted Debian 12 and 13 (root)
-	PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH $(BIN)/python -m pytest -m deploy tests/deploy_systems $(ARGS)
+test-deploy: setup $(VENV)/.systems $(DEPLOY)/.ready ## ansible-lint; service and playbook on booted Debian 12 and 13 (root)
+	PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH $(BIN)/python -m pytest tests/deploy tests/deploy_systems $(ARGS)
 
 test-arm64: setup $(VENV)/.systems ## the locked set on emulated arm64 systems (root)
 	$(BIN)/python -m pytest -m arm64 tests/arm64 $(ARGS)
@@ -59,7 +59,7 @@ check: $(VENV)/.python ## style, types, and who may import whom
 bench: setup ## measure (ARGS="wake --json"; default: all)
 	$(BIN)/voice-agent bench $(or $(ARGS),all)
 
-install: $(DEPLOY)/.ready ## the agent as a service on this machine (ARGS="-e voice_agent_extras=[gpio]")
+install: $(DEPLOY)/.ready ## the agent as a service on this machine (ARGS="-e '{voice_agent_extras: [moonshine, gpio]}'")
 	$(DEPLOY)/bin/python deploy/bundle/wheel.py
 	cd deploy/ansible && $(ROOT) ../../$(DEPLOY)/bin/ansible-playbook -i inventory/this-machine.yml site.yml $(ARGS)
 

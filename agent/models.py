@@ -157,6 +157,15 @@ def require(kind: Kind, language: str, name: str | None = None) -> Path:
     """
     if name is None:
         return _best(kind, language)
+    try:
+        return _named(kind, name)
+    except (OSError, RuntimeError) as error:  # a folder that the service may not look into; "~" of nobody; too long
+        reason = (isinstance(error, OSError) and error.strerror) or error
+        raise ModelMissing(f"model {name} is out of reach: {reason}; put it below {folder()}") from error
+
+
+def _named(kind: Kind, name: str) -> Path:
+    """Raises ModelMissing, OSError, RuntimeError."""
     if "/" in name or name.endswith(SUFFIX[kind] or "/"):
         path = Path(name).expanduser()
         if not path.exists():

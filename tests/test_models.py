@@ -119,6 +119,13 @@ def test_wrong_kind(folder: Path) -> None:
         models.require("tts-piper", "en", "smollm2-135m")
 
 
+@pytest.mark.parametrize("name", [f"/{'x' * 300}/hey.onnx", "~nobody-of-this-name/hey.onnx", "x" * 300])
+def test_what_cannot_even_be_looked_for_is_missing(name: str) -> None:
+    """As below /home, which the service cannot see: a bad configuration, and no reason to die of."""
+    with pytest.raises(ModelMissing, match=r"is out of reach: .*; put it below"):
+        models.require("wake-openwakeword", "en", name)
+
+
 def test_path_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ModelMissing, match=r"no model at .*own\.onnx"):
         models.require("wake-openwakeword", "en", str(tmp_path / "own.onnx"))

@@ -25,6 +25,8 @@ from typing import Any, Literal
 
 import alsaaudio
 
+from agent.audio.address import address
+
 Direction = Literal["capture", "playback"]
 Code = Literal["busy", "denied", "absent", "format", "broken"]
 SampleFormat = Literal["S16", "S32"]
@@ -197,8 +199,8 @@ def unstable(device: str) -> str | None:
 
 def mixer(device: str, control: str) -> Any:
     """The mixer control of the card that a PCM belongs to. Raises DeviceError."""
-    card = re.search(r"CARD=([^,]+)|^(?:plug)?hw:(\d+)", device)
-    name = f"hw:{card[1] or card[2]}" if card else "default"
+    where = address(device)
+    name = f"hw:{where.card}" if where else "default"
     with _caught_stderr() as caught:
         try:
             return alsaaudio.Mixer(control, device=name)
@@ -212,6 +214,24 @@ def set_volume(control: Any, percent: int) -> None:
     """Raises DeviceError."""
     try:
         control.setvolume(percent)
+    except alsaaudio.ALSAAudioError as error:
+        raise DeviceError("broken", str(error)) from error
+
+
+def volumes(control: Any) -> list[int]:
+    """Of each channel, in the control's own steps, as it was when the control was opened. Raises DeviceError."""
+    try:
+        found: list[int] = control.getvolume(alsaaudio.PCM_PLAYBACK, alsaaudio.VOLUME_UNITS_RAW)
+    except alsaaudio.ALSAAudioError as error:
+        raise DeviceError("broken", str(error)) from error
+    return found
+
+
+def set_volumes(control: Any, raw: list[int]) -> None:
+    """The inverse of `volumes`, on a control opened anew: it writes no value that it believes to be there."""
+    try:
+        for channel, value in enumerate(raw):
+            control.setvolume(value, channel, alsaaudio.PCM_PLAYBACK, alsaaudio.VOLUME_UNITS_RAW)
     except alsaaudio.ALSAAudioError as error:
         raise DeviceError("broken", str(error)) from error
 

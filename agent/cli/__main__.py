@@ -12,6 +12,8 @@ import sys
 import traceback
 from collections.abc import Sequence
 
+from agent import version
+
 COMMANDS = {
     "setup": "the first run: fit the agent to its room, its people and its house",
     "run": "run the agent",
@@ -79,9 +81,7 @@ class _Version(argparse.Action):
     """Looks the version up only where it is asked for: it would delay the start of every command."""
 
     def __call__(self, parser: argparse.ArgumentParser, *rest: object) -> None:
-        from importlib.metadata import version
-
-        print(f"voice-agent {version('voice-agent')}")
+        print(f"voice-agent {version()}")
         parser.exit()
 
 
@@ -93,6 +93,7 @@ def _explain(error: Exception) -> tuple[int, str]:
     from agent.cli.unpack import BadArchive
     from agent.config_file import ConfigError
     from agent.credentials import CredentialError
+    from agent.fitting.document import NotWritable
     from agent.models import ModelDamaged, ModelMissing
     from agent.speaking.tts import SpeechError
 
@@ -103,7 +104,7 @@ def _explain(error: Exception) -> tuple[int, str]:
             return 78, str(error)
         case SpeechError():
             return 75, f"nothing can be said: {error}"
-        case FetchFailed() | Busy() | Unavailable() | OSError():
+        case FetchFailed() | Busy() | Unavailable() | NotWritable() | OSError():
             return 75, str(error)
         case _:
             return 70, f"internal error: {type(error).__name__}: {error} (voice-agent --debug … shows where)"

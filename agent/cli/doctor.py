@@ -12,10 +12,10 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agent import version
 from agent.cli import output
 from agent.cli.output import UsageError
 from agent.doctor.examination import LIMITS_S, NEED_NO_CONFIG, PARTS, examine
@@ -133,7 +133,7 @@ def _document(findings: Sequence[Finding], code: int) -> dict[str, object]:
         "ok": code == 0,
         "code": code,
         "findings": [finding.as_json() for finding in findings],
-        "version": version("voice-agent"),
+        "version": version(),
         "machine": this_machine(),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }

@@ -23,7 +23,6 @@ from agent.cli.output import Unavailable, UsageError
 from agent.cli.unpack import BadArchive
 from agent.fitting import document, firstrun, screen
 from agent.fitting.asking import Asker, Person, Prepared, Trouble
-from agent.fitting.document import NotWritable
 from agent.fitting.draft import Draft
 from agent.fitting.languages import NotInstalled
 from agent.models import Model
@@ -58,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
             draft.config  # noqa: B018 - wrong answers end it before anything is tried
             firstrun.walk(draft, asker, lambda model: _install(model, asker))
             return _finish(draft, asker)
-    except (Trouble, NotWritable) as error:
+    except Trouble as error:
         raise Unavailable(str(error)) from error
     except (KeyboardInterrupt, EOFError):
         console.print("\n\n Nothing was changed.")

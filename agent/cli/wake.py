@@ -11,9 +11,11 @@ from agent.cli import output
 from agent.cli.output import Unavailable, UsageError
 from agent.cli.run import overrides
 from agent.config import Config
+from agent.doctor import report
 from agent.fitting import document, recorded, screen, tuning
+from agent.fitting.firstrun import STOP
 from agent.fitting.microphone import MicrophoneTrouble
-from agent.fitting.saying import Goal, collect
+from agent.fitting.saying import Goal, Unheard, collect
 from agent.fitting.tuning import Tuned
 from agent.hearing import wakewords
 from agent.hearing.wake import WakeModelError
@@ -37,6 +39,8 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.times <= MOST_TIMES:
         raise UsageError(f"--times takes 1 to {MOST_TIMES}")
     config = config_file.load(args.config, overrides(args))
+    if args.write:
+        document.check_writable(document.target(args.config))  # before anybody has said it ten times
     try:
         engine = wakewords.load(config)
     except WakeModelError as error:
@@ -47,14 +51,22 @@ def run(args: argparse.Namespace) -> int:
     try:
         attempts = collect(config, engine, goal, screen.console(stderr=True))
     except MicrophoneTrouble as trouble:
-        raise Unavailable(str(trouble)) from trouble
-    if not attempts:
-        raise Unavailable("nobody said anything that was loud enough; `voice-agent setup` finds microphone and gain")
+        raise Unavailable(f"{trouble}{_holder()}") from trouble
+    except Unheard as nothing:
+        raise Unavailable(
+            f"{nothing}; {nothing.remedy or '`voice-agent setup` finds microphone and gain'}"
+        ) from nothing
     known, remark = recorded.load(config, word, args.scores)
     if remark:
         output.note(remark)
     _show(tuning.judge(word, goal.threshold, attempts, known), args, config)
     return 0
+
+
+def _holder() -> str:
+    """Who may well have the microphone: on a device in use it is the service itself."""
+    running = report.running()
+    return f"; voice-agent is running (process {running.pid}): {STOP}, start it again afterwards" if running else ""
 
 
 def _word(wanted: str | None, thresholds: Mapping[str, float]) -> str:

@@ -44,7 +44,7 @@ DONE, INTERNAL, TEMPORARY, BAD_CONFIG = 0, 70, 75, 78
 RESTART = 100  # the unit names it: RestartForceExitStatus=
 STOP_LIMIT_S = 2.5
 TICK_S = 5.0
-EAR_LIMIT_S, MOUTH_LIMIT_S, MQTT_LIMIT_S = 8.0, 8.0, 30.0
+EAR_LIMIT_S, MOUTH_LIMIT_S, MQTT_LIMIT_S, PANEL_LIMIT_S = 8.0, 8.0, 30.0, 10.0
 
 log = logging.getLogger(__name__)
 
@@ -145,6 +145,7 @@ class Daemon:
         self._watchdog.watch("ear", self._heard_at, EAR_LIMIT_S)
         self._watchdog.watch("mouth", lambda: self._rooms.house.mouth.progress(), MOUTH_LIMIT_S)
         self._watchdog.watch("mqtt", self._connected_at, MQTT_LIMIT_S)
+        self._watchdog.watch("panel", lambda: self._rooms.house.panel.progress(), PANEL_LIMIT_S)
 
     def _heard_at(self) -> float:
         ear = self._rooms.house.ear

@@ -15,6 +15,7 @@ Rules:
 from __future__ import annotations
 
 import gc
+import os
 import queue
 import threading
 import time
@@ -185,8 +186,9 @@ def _missing(config: Config, old: Config) -> Iterator[str]:
     before = {**credentials.named_by(old), **credentials.keys_named_by(old)}
     yield from credentials.problems(config, known=before.values())
     for key, file in config.mqtt.files().items():
-        if not Path(file).is_file():
-            yield f"{key}: there is no file {file}"
+        # Not is_file(), which fails where the service may not look: below /home.
+        if not os.path.isfile(file):
+            yield f"{key}: there is no file {file} that the service can reach"
 
 
 def _damaged(chosen: Engines, folder: Path) -> Iterator[str]:

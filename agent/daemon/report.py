@@ -15,10 +15,10 @@ import json
 import logging
 import os
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from agent import version
 from agent.clock import Clock
 from agent.dialogue.state import State
 
@@ -44,7 +44,7 @@ class Report:
     def __init__(self, folder: Path | None, clock: Clock) -> None:
         self._folder = folder
         self._clock = clock
-        self._version = version("voice-agent")
+        self._version = version()
         self._written: dict[str, Any] | None = None
 
     def update(self, state: State, counters: Mapping[str, int], mic: str, speaker: str) -> None:

@@ -76,6 +76,9 @@ def _temperature(context: Context) -> Iterator[Finding]:
 def _throttling(context: Context) -> Iterator[Finding]:
     flags = throttled(context)
     if flags is None:
+        if "Raspberry Pi" in model(context):
+            remedy = "`vcgencmd get_throttled` tells; whoever asks has to be in the group video"
+            yield Finding("board", "info", "throttling", "nobody here knows whether it was slowed down", remedy)
         return
     figures = {"throttled": f"{flags:#x}"}
     now = [text for bit, text in NOW.items() if flags >> bit & 1]

@@ -120,7 +120,8 @@ def measure(recording: Floats, rate_hz: int, train: Train, channel: Wanted = "mi
     begin, contrast_db = _place(np.abs(matched), rate_hz, train)
     if contrast_db < HEARD_DB:
         return NotHeard(_dbfs(float(np.sqrt(np.mean(np.square(sound))))), channels)
-    at_ends = (np.abs(recording if used == "mix" else recording[:, [used]]) >= CLIPPED).any(axis=1)
+    listened = recording if used == "mix" else recording[:, [used]]
+    at_ends = np.max(np.abs(listened), axis=1) >= CLIPPED
     return _heard(sound, at_ends, matched, begin, rate_hz, train, used, channels)
 
 

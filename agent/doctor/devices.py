@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from agent.audio import alsa, source
+from agent.audio.address import address
 from agent.audio.alsa import DeviceError, Direction, Format, Wish
 from agent.audio.pcm import RATE_HZ
 from agent.audio.source import FILE, Source
@@ -85,6 +86,8 @@ def _opened(context: Context, direction: Direction, device: str) -> Iterator[Fin
         yield refused(context, direction, device, error)
         return
     yield negotiated(direction, device, form)
+    if direction == "capture":
+        yield from channel(context.config.audio.mic, form)
 
 
 def _form(context: Context, direction: Direction) -> Format:
@@ -124,12 +127,21 @@ def negotiated(direction: Direction, device: str, form: Format) -> Finding:
     return Finding("devices", severity, NAMES[direction], shown, remedy, figures)
 
 
+def channel(mic: Mic, form: Format) -> Iterator[Finding]:
+    """Is the configured one there? If not, the agent takes the last one: `agent.audio.convert`."""
+    if mic.channel == "mix" or mic.channel < form.channels:
+        return
+    shown = f"audio.mic.channel is {mic.channel} (from 0), and the device gives {form.channels}: the last one is heard"
+    remedy = f"audio.mic.channels = {mic.channel + 1} or more, if the device has them; else another audio.mic.channel"
+    yield Finding("devices", "warning", "microphone's channel", shown, remedy, {"channels": form.channels})
+
+
 def refused(context: Context, direction: Direction, device: str, error: DeviceError) -> Finding:
     """Why a device could not be opened, and who has it."""
     name = NAMES[direction]
     figures: dict[str, object] = {"device": device, "code": error.code}
     if error.code == "busy":
-        holders = list(held_by(context, direction))
+        holders = list(held_by(context, direction, device))
         running = report.running()
         if running and (not holders or _is_services(running.pid, holders)):
             shown = f"{device} is held by the running service, so it is not opened here"
@@ -144,10 +156,18 @@ def refused(context: Context, direction: Direction, device: str, error: DeviceEr
 FREE_IT = "to look closer: sudo systemctl stop voice-agent; voice-agent doctor; sudo systemctl start voice-agent"
 
 
-def held_by(context: Context, direction: Direction) -> Iterator[int]:
-    """The processes that have a PCM of this direction open. /proc/asound: the kernel's Documentation/sound/designs."""
+def held_by(context: Context, direction: Direction, device: str) -> Iterator[int]:
+    """The processes that have this PCM open; none where its name does not tell the card ("default", a sound server).
+
+    /proc/asound: the kernel's Documentation/sound/designs/procfile.rst.
+    """
+    where = address(device)
+    if where is None:
+        return
+    card = f"card{where.card}" if where.card.isdigit() else where.card
+    number, sub = ("*" if each is None else each for each in (where.device, where.subdevice))
     letter = "c" if direction == "capture" else "p"
-    for status in sorted((context.root / "proc/asound").glob(f"card*/pcm*{letter}/sub*/status")):
+    for status in sorted((context.root / "proc/asound").glob(f"{card}/pcm{number}{letter}/sub{sub}/status")):
         owner = re.search(r"^owner_pid\s*:\s*(\d+)", context.text(str(status.relative_to(context.root))), re.MULTILINE)
         if owner:
             yield int(owner[1])

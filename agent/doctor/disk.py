@@ -12,12 +12,13 @@ from agent.doctor.context import Context
 from agent.doctor.finding import Finding
 
 LOW_MB, FULL_MB = 200, 20
+MODELS = "models"
 STATE = Path("/var/lib/voice-agent")
 
 
 def examine(context: Context) -> Iterator[Finding]:
     context.say("free space")
-    folders = {"state": _state(), "models": models.folder()}
+    folders = {"state": _state(), MODELS: models.folder()}
     seen: set[int] = set()
     for what, folder in folders.items():
         there = _existing(folder)
@@ -34,6 +35,8 @@ def room(what: str, folder: Path) -> Finding:
     free_mb, total_mb = (blocks * status.f_frsize // 10**6 for blocks in (status.f_bavail, status.f_blocks))
     shown = f"{free_mb / 1000:.1f} of {total_mb / 1000:.1f} GB free at {folder}"
     figures = {"folder": str(folder), "free_mb": free_mb, "total_mb": total_mb}
+    if status.f_flag & os.ST_RDONLY and what == MODELS:
+        return Finding("disk", "ok", what, f"{folder} is read-only, as models may be", figures=figures)
     if status.f_flag & os.ST_RDONLY:
         remedy = "dmesg tells whether the card failed; sudo mount -o remount,rw, or replace it"
         return Finding("disk", "warning", what, f"{folder} is read-only: nothing will be remembered", remedy, figures)

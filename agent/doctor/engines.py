@@ -21,7 +21,7 @@ from babel.dates import format_date
 
 from agent import engines
 from agent.audio.pcm import PERIOD, RATE_HZ, Samples
-from agent.config import Config
+from agent.config import Config, WakeWord
 from agent.doctor import report
 from agent.doctor.board import available_mb
 from agent.doctor.context import Context
@@ -30,6 +30,7 @@ from agent.hearing import wakewords
 from agent.hearing.offline import Transcriber
 from agent.hearing.recogniser import child_spec
 from agent.hearing.wake import WakeModelError
+from agent.hearing.words import wake_name
 from agent.models import ModelMissing
 from agent.speaking.say import Reader
 from agent.speaking.tts import SpeechError
@@ -88,7 +89,7 @@ def examine(context: Context) -> Iterator[Finding]:
     context.say("the recogniser hears it")
     yield _recogniser(context.config, speech)
     context.say("the wake words hear it")
-    yield _wake(context.config, speech)
+    yield from _wake(context.config, speech)
 
 
 def sentence(language: str) -> str:
@@ -169,13 +170,27 @@ def _recogniser(config: Config, speech: Samples) -> Finding:
     return paced("recogniser", choice.model.name, took_s * RATE_HZ / len(speech), ASR, more, figures)
 
 
-def _wake(config: Config, speech: Samples) -> Finding:
-    words = ", ".join(Path(word.model).stem for word in config.wake.words)
+def _wake(config: Config, speech: Samples) -> Iterator[Finding]:
+    """Each word by itself, and then all together, as they run: what words of one engine share is computed once."""
+    words = config.wake.words
+    found = [_words(f"wake word {wake_name(word.model)}", with_words(config, (word,)), speech) for word in words]
+    yield from found
+    if len(words) > 1 and all("rtf" in finding.figures for finding in found):
+        yield _words("wake words", config, speech)
+
+
+def with_words(config: Config, words: tuple[WakeWord, ...]) -> Config:
+    """The same configuration with these wake words."""
+    return config.model_copy(update={"wake": config.wake.model_copy(update={"words": words})})
+
+
+def _words(title: str, config: Config, speech: Samples) -> Finding:
+    names = ", ".join(Path(word.model).stem for word in config.wake.words)
     began = time.monotonic()
     try:
         engine = wakewords.load(config)
     except WakeModelError as error:
-        return of_problem("engines", "wake words", str(error), LISTS)
+        return of_problem("engines", title, str(error), LISTS)
     loaded_s = time.monotonic() - began
     engine.reset()
     engine.feed(speech[:RATE_HZ], 0)
@@ -184,5 +199,6 @@ def _wake(config: Config, speech: Samples) -> Finding:
         engine.feed(speech[at : at + PERIOD], at)
         fed += len(speech[at : at + PERIOD])
     factor = watch.seconds() * RATE_HZ / max(1, fed)
-    figures: dict[str, object] = {"engine": config.wake.engine, "load_s": round(loaded_s, 2)}
-    return paced("wake words", words, factor, WAKE, f", loaded in {loaded_s:.1f} s", figures)
+    kinds = {engines.wake(config.wake, word, config.persona.language).engine for word in config.wake.words}
+    figures: dict[str, object] = {"engine": ", ".join(sorted(kinds)), "load_s": round(loaded_s, 2)}
+    return paced(title, names, factor, WAKE, f", loaded in {loaded_s:.1f} s", figures)

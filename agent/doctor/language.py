@@ -1,6 +1,8 @@
 """The language models: is each there, does it take the key, does it know the model, how soon does it begin to answer?
 
-One word is asked of each, through the same code as in a turn; what a server says is told without the key.
+One word is asked of each, through the same code as in a turn; what a server says is told without the key. The embedded
+one computes on this device, so it also writes some sentences: a real-time factor of 0.25 means that what takes a second
+to be spoken is written in a quarter of a second.
 """
 
 from __future__ import annotations
@@ -8,9 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+import unicodedata
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 import httpcore
@@ -19,17 +22,22 @@ from agent import clock
 from agent.config import Config, LlmProfile
 from agent.doctor.context import Context
 from agent.doctor.finding import Finding, of_problem
+from agent.thinking.address import COMPLETIONS
 from agent.thinking.answerer import Answerer, Question, Unanswered
 from agent.thinking.embedded import Embedded
 from agent.thinking.failure import Failure
 from agent.thinking.guard import Refused
-from agent.thinking.location import Remote
+from agent.thinking.location import Location, Remote
 from agent.thinking.making import answerer
 from agent.thinking.request import beginning
 from agent.thinking.wire import open_pool
 
 QUESTION = "Hi"
+TALE = [{"role": "user", "content": "Tell me about the sea."}]
+TALE_TOKENS, TALE_S = 32, 60.0
+SPOKEN_S = 18.0  # letters and spaces that Piper speaks in a second
 SLOW_S = 3.0
+SLOW_RTF = 1.0  # from here on the voice waits within an answer
 LOAD_S = 120.0
 LIST_S, LIST_BYTES = 5.0, 262_144
 REMEDIES = {
@@ -56,24 +64,35 @@ def examine(context: Context) -> Iterator[Finding]:
         yield from asyncio.run(_asked(name, profile, context.config))
 
 
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast a model reads and writes, as llama.cpp tells: in tokens a second; `rtf`: see above."""
+
+    reads: float
+    writes: float
+    rtf: float
+
+    def figures(self) -> dict[str, object]:
+        numbers = {"read_tokens_per_s": self.reads, "tokens_per_s": self.writes}
+        return {
+            "rtf": round(self.rtf, 3),
+            "limit": SLOW_RTF,
+            **{key: round(value, 1) for key, value in numbers.items()},
+        }
+
+
 async def _asked(name: str, profile: LlmProfile, config: Config) -> list[Finding]:
     brief = profile.model_copy(update={"max_tokens": 1, "system_prompt": ""})
     began = time.monotonic()
-    said: list[float] = []
     try:
-        async with _made(name, brief, config) as made:
+        async with _made(name, brief, config) as (made, embedded):
             await made.reach()
             reached_s = time.monotonic() - began
-            began = time.monotonic()
-            question = Question(QUESTION, language=config.persona.language)
-            await made.ask(question, lambda text: said.append(time.monotonic() - began))
-    except Unanswered:
-        said.append(time.monotonic() - began)
+            first_s = await _first_word(made, config.persona.language)
+            pace = await _pace(await embedded.locate()) if embedded else None
     except Failure as failure:
-        if not (failure.code == "bad_reply" and "(length)" in failure.detail):
-            return [await _failed(name, profile, failure)]
-        said.append(time.monotonic() - began)  # its one token was a thought, or a space
-    answered = _answered(name, profile, reached_s, said[0])
+        return [await _failed(name, profile, failure)]
+    answered = _answered(name, profile, reached_s, first_s, pace)
     if profile.kind != "home_assistant":
         return [answered]
     from agent.doctor import home  # and with it the websocket's library
@@ -81,24 +100,71 @@ async def _asked(name: str, profile: LlmProfile, config: Config) -> list[Finding
     return [answered, *home.remarks(name, made, config)]
 
 
-def _answered(name: str, profile: LlmProfile, reached_s: float, first_s: float) -> Finding:
+async def _first_word(made: Answerer, language: str) -> float:
+    """Seconds. Raises Failure."""
+    began = time.monotonic()
+    said: list[float] = []
+    try:
+        await made.ask(Question(QUESTION, language=language), lambda text: said.append(time.monotonic() - began))
+    except Unanswered:
+        said.append(time.monotonic() - began)
+    except Failure as failure:
+        if not (failure.code == "bad_reply" and "(length)" in failure.detail):
+            raise
+        said.append(time.monotonic() - began)  # its one token was a thought, or a space
+    return said[0]
+
+
+async def _pace(where: Location) -> Pace:
+    """Of our own llama.cpp, whose answers end with its own figures. Raises Failure."""
+    body = json.dumps({"messages": TALE, "max_tokens": TALE_TOKENS, "temperature": 0.0}).encode()
+    headers = [("Authorization", f"Bearer {where.key.reveal()}")] if where.key else []
+    headers.append(("Content-Type", "application/json"))
+    try:
+        async with asyncio.timeout(TALE_S), open_pool(where.address, where.key is not None) as pool:
+            request = pool.stream("POST", where.address.url(COMPLETIONS), headers=headers, content=body)
+            async with request as response:
+                told = json.loads(await beginning(response, LIST_BYTES))
+        text, timings = told["choices"][0]["message"]["content"], told["timings"]
+        written_s = timings["predicted_ms"] / 1000
+        return Pace(timings["prompt_per_second"], timings["predicted_per_second"], written_s / spoken_s(text))
+    except TimeoutError:
+        raise Failure("timeout", f"it did not write {TALE_TOKENS} tokens within {TALE_S:g} s") from None
+    except (httpcore.NetworkError, httpcore.ProtocolError) as error:
+        raise Failure("cut_off", "the model's process broke off while it wrote") from error
+    except (ValueError, TypeError, LookupError, ZeroDivisionError) as error:
+        raise Failure("bad_reply", f"the model told no figures ({type(error).__name__})") from error
+
+
+def spoken_s(text: str) -> float:
+    """How long a voice will need for it; a Chinese or Korean character stands for three letters."""
+    return sum(3 if unicodedata.east_asian_width(letter) in "WF" else 1 for letter in text) / SPOKEN_S
+
+
+def _answered(name: str, profile: LlmProfile, reached_s: float, first_s: float, pace: Pace | None) -> Finding:
     figures: dict[str, object] = {
         "kind": profile.kind,
         "model": profile.model,
         "reach_ms": round(reached_s * 1000),
         "first_token_ms": round(first_s * 1000),
+        **(pace.figures() if pace else {}),
     }
     model = f" of {profile.model}" if profile.model else ""
     shown = f"first word{model} after {first_s:.2f} s"
+    if pace:
+        shown += f", then {pace.writes:.1f} tokens a second: {pace.rtf:.2f} × real time"
     if first_s > min(SLOW_S, profile.first_token_timeout_s):
         remedy = "a smaller or nearer model; silence for so long feels broken"
+        return Finding("language", "warning", name, f"{shown}: slow", remedy, figures)
+    if pace and pace.rtf >= SLOW_RTF:
+        remedy = "a smaller model: this one writes slower than the voice speaks, which waits within an answer"
         return Finding("language", "warning", name, f"{shown}: slow", remedy, figures)
     return Finding("language", "ok", name, shown, "", figures)
 
 
 @asynccontextmanager
-async def _made(name: str, profile: LlmProfile, config: Config) -> AsyncIterator[Answerer]:
-    """As the thinker makes it; an embedded model is loaded before it is timed."""
+async def _made(name: str, profile: LlmProfile, config: Config) -> AsyncIterator[tuple[Answerer, Embedded | None]]:
+    """As the thinker makes it, and the server of our own that it asks, loaded before it is timed."""
     embedded: Embedded | None = None
     if profile.kind == "embedded":
         embedded = Embedded(profile, config.persona.language, lambda loading, trouble: None, lambda reason: None)
@@ -106,7 +172,7 @@ async def _made(name: str, profile: LlmProfile, config: Config) -> AsyncIterator
     try:
         if embedded:
             await _loaded(embedded)
-        yield made
+        yield made, embedded
     finally:
         await made.close()
         if embedded:

@@ -10,14 +10,15 @@ import re
 import resource
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from agent.doctor import report
-from agent.doctor.context import TOOL_S, Context
+from agent.doctor.context import Context
 from agent.doctor.finding import Finding
 
 TRY = "from agent.audio.realtime import schedule_realtime; print(schedule_realtime())"
 POLICIES = {os.SCHED_OTHER: "SCHED_OTHER", os.SCHED_RR: "SCHED_RR", os.SCHED_FIFO: "SCHED_FIFO"}
+TRY_S = 10.0
 AUDIO = ("agent.audio.mic", "agent.audio.speaker")
 
 
@@ -29,7 +30,8 @@ def examine(context: Context) -> Iterator[Finding]:
         return
     running = report.read()
     if isinstance(running, report.Report) and running.alive:
-        yield from _of_service(running.pid)
+        wanted = {"agent.audio.mic": audio.mic.realtime, "agent.audio.speaker": audio.speaker.realtime}
+        yield from _of_service(running.pid, [module for module in AUDIO if wanted[module]])
     yield _tried()
     yield _memory()
 
@@ -37,7 +39,11 @@ def examine(context: Context) -> Iterator[Finding]:
 def _tried() -> Finding:
     """What this user may, in a process of its own."""
     command = [sys.executable, "-c", TRY]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=TOOL_S * 2, check=False)
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=TRY_S, check=False)
+    except subprocess.TimeoutExpired:
+        remedy = "end what keeps the processor busy; voice-agent doctor --only board"
+        return Finding("realtime", "warning", "scheduling", f"not tried: Python did not start in {TRY_S:g} s", remedy)
     refused = done.stdout.strip() or (done.stderr.strip().rpartition("\n")[2] if done.returncode else "")
     who = _user()
     if not refused:
@@ -46,9 +52,9 @@ def _tried() -> Finding:
     return Finding("realtime", "info", "scheduling", f"{who} may not use SCHED_RR", remedy, {"allowed": False})
 
 
-def _of_service(pid: int) -> Iterator[Finding]:
-    """What the service's audio processes really have."""
-    for child, module in _children(pid):
+def _of_service(pid: int, wanted: Sequence[str]) -> Iterator[Finding]:
+    """What those of the service's audio processes really have that are to have it."""
+    for child, module in _children(pid, wanted):
         try:
             policy = os.sched_getscheduler(child) & ~os.SCHED_RESET_ON_FORK
         except (ProcessLookupError, PermissionError):
@@ -64,8 +70,8 @@ def _of_service(pid: int) -> Iterator[Finding]:
             )
 
 
-def _children(pid: int) -> Iterator[tuple[int, str]]:
-    """(process, module) of the audio processes that this one has started; none where /proc hides them."""
+def _children(pid: int, wanted: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """(process, module) of those that this one has started; none where /proc hides them."""
     for name in os.listdir("/proc"):
         if not name.isdigit():
             continue
@@ -76,7 +82,7 @@ def _children(pid: int) -> Iterator[tuple[int, str]]:
                 words = file.read().decode(errors="replace").split("\0")
         except (OSError, IndexError):
             continue
-        module = next((word for word in words if word in AUDIO), "")
+        module = next((word for word in words if word in wanted), "")
         if parent == pid and module:
             yield int(name), module
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator, Mapping
 
 from agent.doctor import report
@@ -10,15 +11,10 @@ from agent.doctor.finding import Finding, Severity
 from agent.doctor.report import Report, Unreadable
 
 UNIT = "voice-agent.service"
-RESTART = "100"  # the exit code of a restart that somebody asked for
-ASKED = "LoadState,ActiveState,SubState,NRestarts,Result,ExecMainStatus,MainPID,UnitFileState"
+ASKED = "LoadState,ActiveState,SubState,NRestarts,Result,ExecMainCode,ExecMainStatus,MainPID,UnitFileState"
 JOURNAL = "journalctl -u voice-agent -n 50"
-EXITS = {
-    "78": "bad configuration or model",
-    "75": "something was not there in time",
-    "70": "a fault inside",
-    RESTART: "as asked",
-}
+KILLED = ("2", "3")  # ExecMainCode: CLD_KILLED and CLD_DUMPED of waitid(2); the status is a signal then
+EXITS = {"78": "bad configuration or model", "75": "something was not there in time", "70": "a fault inside"}
 SEVERITY: Mapping[str, Severity] = {"ok": "ok", "loading": "info", "degraded": "warning", "failed": "failure"}
 COUNTED = ("xruns", "lost_periods", "underruns", "mic_restarts", "speaker_restarts")
 
@@ -57,14 +53,14 @@ def of_unit(unit: Mapping[str, str]) -> Iterator[Finding]:
         "restarts": restarts,
         "exit_code": int(code) if code.isdigit() else None,
     }
-    ended = f"exit code {code}" + (f", {EXITS[code]}" if code in EXITS else "")
-    if state == "failed" or sub == "auto-restart":
+    if state == "failed" or sub.startswith("auto-restart"):  # and "auto-restart-queued", from systemd 254 on
         what = "failed" if state == "failed" else "is being restarted again and again"
         remedy = "voice-agent check" if code == "78" else JOURNAL
-        yield Finding("service", "failure", "unit", f"{what} ({unit.get('Result', '')}, {ended})", remedy, figures)
+        shown = f"{what} ({unit.get('Result', '')}, {_ended(unit)})"
+        yield Finding("service", "failure", "unit", shown, remedy, figures)
     elif state == "active":
-        severity: Severity = "ok" if not restarts else "info" if code == RESTART else "warning"
-        again = f", restarted {restarts} times by systemd, the last {ended}" if restarts else ""
+        severity: Severity = "warning" if restarts else "ok"
+        again = f", restarted by systemd {'once' if restarts == 1 else f'{restarts} times'}" if restarts else ""
         yield Finding("service", severity, "unit", f"{state} ({sub}){again}", JOURNAL if restarts else "", figures)
     elif state == "activating":
         yield Finding("service", "info", "unit", f"{state} ({sub})", "", figures)
@@ -72,6 +68,21 @@ def of_unit(unit: Mapping[str, str]) -> Iterator[Finding]:
         yield Finding(
             "service", "warning", "unit", f"{state} ({sub})", "sudo systemctl enable --now voice-agent", figures
         )
+
+
+def _ended(unit: Mapping[str, str]) -> str:
+    """How the last process ended. Of an active unit this is not known: its process has not."""
+    code = unit.get("ExecMainStatus", "0")
+    if unit.get("ExecMainCode") in KILLED and code.isdigit():
+        return f"killed by {_signal(int(code))}"
+    return f"exit code {code}" + (f", {EXITS[code]}" if code in EXITS else "")
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def of_report(found: Report | Unreadable | None) -> Iterator[Finding]:

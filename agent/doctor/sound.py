@@ -8,10 +8,11 @@ a sound server or a radio link. Echo cancellation and the times in receipts live
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
-from agent.audio.alsa import DeviceError
+from agent.audio.alsa import DeviceError, Direction
 from agent.audio.source import FILE
-from agent.doctor import devices, report
+from agent.doctor import devices
 from agent.doctor.chirp import Channel, Heard, NotHeard, Train, measure
 from agent.doctor.context import Context
 from agent.doctor.finding import Finding, Severity, of_problem
@@ -21,6 +22,7 @@ NOISY_DBFS = -38.0
 QUIETEST_DBFS = -100.0
 GOOD_SNR_DB = 12.0
 LATE_MS = 400.0
+EARLY_MS = -50.0  # sound cannot come before it was played; devices are some periods wrong about that
 APART_PPM = 300.0
 CLIPPING = 0.001
 
@@ -50,13 +52,15 @@ def left_out(context: Context) -> Finding | None:
     if audio.mic.device.startswith(FILE):
         return Finding("sound", "info", "chirps", "left out: a file stands in for the microphone")
     context.say("opening microphone and speaker")
+    direction: Direction = "capture"
     try:
         devices.open_mic(audio.mic).close()
+        direction = "playback"
         devices.open_speaker(audio.speaker).close()
     except DeviceError as error:
-        if error.code == "busy" and report.running():
-            return Finding("sound", "info", "chirps", "left out: the running service has the devices", devices.FREE_IT)
-        return of_problem("sound", "chirps", str(error), "voice-agent doctor --only devices")
+        device = audio.mic.device if direction == "capture" else audio.speaker.device
+        found = devices.refused(context, direction, device, error)
+        return replace(found, part="sound", title="chirps", detail=f"left out: {found.detail}")
     return None
 
 
@@ -145,8 +149,16 @@ def _clipping(heard: Heard) -> Finding:
 
 def _round_trip(heard: Heard, taken: Take) -> Finding:
     trip_ms = (taken.time_of(heard.start_s * taken.rate_hz) - taken.audible_at) * 1000
-    figures = {"round_trip_ms": round(trip_ms, 2), "polarity": heard.polarity, "channel": heard.channel}
+    figures: dict[str, object] = {
+        "round_trip_ms": round(trip_ms, 2),
+        "polarity": heard.polarity,
+        "channel": heard.channel,
+    }
     shown = f"{trip_ms:.1f} ms beyond the delays that the devices tell"
+    if trip_ms < EARLY_MS:
+        shown = f"not measured: it came {_db(-trip_ms)} ms before it was played (was sound lost?)"
+        remedy = "run it again while nothing else runs"
+        return Finding("sound", "warning", "round trip", shown, remedy, {**figures, "round_trip_ms": None})
     if trip_ms > LATE_MS:
         remedy = "a wireless speaker? wires answer sooner, and echo cancellation needs them"
         return Finding("sound", "warning", "round trip", shown, remedy, figures)

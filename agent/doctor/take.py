@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from agent import clock
+from agent.audio.keeper import volume_kept
 from agent.audio.playback import Playback
 from agent.child import Child, ChildSpec, ChildState
 from agent.config import Config, Mic
@@ -63,26 +64,27 @@ def record(config: Config, train: Train, say: Callable[[str], None]) -> Take:
     speaker = config.audio.speaker.model_copy(update={"volume_percent": percent, "earcons": False})
     recorder, listener = Recorder(config.audio.mic), _Listener()
     playback = Playback(speaker, listener, listener.health, clock.now, listener.fatal)
-    recorder.start()
-    try:
-        recorder.wait(0.1, OPEN_S)
-        say(f"quiet, please: listening for {QUIET_S:g} s, then chirps sound for {train.total_s:.0f} s")
-        recorder.wait(SETTLE_S + QUIET_S, OPEN_S)
-        playback.start()
-        pcm = np.rint(train.samples(PLAY_HZ) * 32_767).astype(np.int16)
-        playback.play(1, pcm, PLAY_HZ)
-        playback.end(1)
-        audible_at = listener.wait(train.total_s + STUCK_S)
-        recorder.wait(recorder.recorded_s + AFTER_S, OPEN_S)
-    finally:
-        playback.stop()
-        recorder.stop()
+    with volume_kept(speaker):
+        recorder.start()
+        try:
+            recorder.wait(0.1, OPEN_S)
+            say(f"quiet, please: listening for {QUIET_S:g} s, then chirps sound for {train.total_s:.0f} s")
+            recorder.wait(SETTLE_S + QUIET_S, OPEN_S)
+            playback.start()
+            pcm = np.rint(train.samples(PLAY_HZ) * 32_767).astype(np.int16)
+            playback.play(1, pcm, PLAY_HZ)
+            playback.end(1)
+            audible_at = listener.wait(train.total_s + STUCK_S)
+            recorder.wait(recorder.recorded_s + AFTER_S, OPEN_S)
+        finally:
+            playback.stop()
+            recorder.stop()
     counters = playback.counters()
     return recorder.take(audible_at, counters.underruns, counters.restarts)
 
 
 def loudness(config: Config) -> int:
-    """The configured volume, but neither a whisper nor a fright; a mixer is left as it is."""
+    """The configured volume, but neither a whisper nor a fright; a mixer is set to it meanwhile."""
     speaker = config.audio.speaker
     percent = speaker.volume_percent
     return percent if speaker.mixer else min(MOST_PERCENT, max(LEAST_PERCENT, percent))

@@ -10,6 +10,7 @@ import platform
 import re
 from collections.abc import Iterator
 
+from agent import version
 from agent.audio import alsa
 from agent.doctor.context import Context
 from agent.doctor.finding import Finding
@@ -19,15 +20,13 @@ TOLD = ("pyalsaaudio", "onnxruntime", "openwakeword", "vosk", "moonshine-voice",
 
 
 def examine(context: Context) -> Iterator[Finding]:
-    try:
-        version = importlib.metadata.version(PROGRAM)
-    except importlib.metadata.PackageNotFoundError:
+    installed = _version(PROGRAM) is not None
+    if not installed:
         remedy = "install the program with pip or Ansible"
         yield Finding("versions", "warning", "program", "runs out of a folder, not installed", remedy)
-        return
     system = distribution(context)
     figures: dict[str, object] = {
-        "program": version,
+        "program": version(),
         "python": platform.python_version(),
         "kernel": platform.release(),
         "machine": platform.machine(),
@@ -35,8 +34,9 @@ def examine(context: Context) -> Iterator[Finding]:
         "distribution": system,
     }
     shown = f"Python {figures['python']}, {system}, Linux {figures['kernel']}, ALSA {figures['alsa']}"
-    yield Finding("versions", "ok", f"{PROGRAM} {version}", f"{shown}, {figures['machine']}", figures=figures)
-    yield from _packages()
+    yield Finding("versions", "ok", f"{PROGRAM} {version()}", f"{shown}, {figures['machine']}", figures=figures)
+    if installed:
+        yield from _packages()
 
 
 def distribution(context: Context) -> str:

@@ -55,8 +55,9 @@ class Attempts:
         self.too_long = False  # the last stretch of speech was dropped for that
 
     @property
-    def speaking(self) -> bool:
-        return self._since is not None
+    def speaking_s(self) -> float:
+        """How long somebody has been speaking now, without a pause; 0.0 where nobody is."""
+        return 0.0 if self._since is None else (self._voice_at - self._since) / RATE_HZ
 
     @property
     def level_dbfs(self) -> float:

@@ -49,9 +49,10 @@ def target(chosen: Path | None) -> Path:
 
 def check_writable(path: Path) -> None:
     """Raises NotWritable. Makes nothing."""
+    path = path.resolve()
     folder = next(each for each in (path.parent, *path.parent.parents) if each.exists())
     if not os.access(folder, os.W_OK) or (path.exists() and not os.access(path, os.W_OK)):
-        raise NotWritable(f"{path} cannot be written; `sudo voice-agent setup` can, or name another with --config")
+        raise NotWritable(f"{path} cannot be written; sudo can, or name another with --config")
 
 
 def read(path: Path) -> str:
@@ -94,10 +95,11 @@ def nested(changes: Changes) -> dict[str, Any]:
 
 
 def replace(path: Path, text: str) -> Path | None:
-    """Put `text` into place of the file; the backup of the old one, if there was one.
+    """Put `text` into place of the file; the backup of the old one, if there was one. A link stays a link.
 
     Raises ConfigError where it is no valid configuration, OSError.
     """
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     draft = Path(name)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from pydantic import ValidationError
+
 from agent import engines, models
+from agent.config import Persona
 from agent.fitting import screen
 from agent.fitting.asking import Asker
 from agent.fitting.draft import Draft
@@ -30,9 +33,11 @@ def choose(draft: Draft, asker: Asker, install: Install) -> None:
 
 
 def _language(code: str) -> str:
-    parts = code.split("-")
-    fits = len(parts) <= 2 and parts[0].isalpha() and parts[0].islower() and len(parts[0]) == 2
-    return "" if fits else 'two letters, such as "en" or "de", or with a country: "en-GB"'
+    try:
+        Persona(language=code)
+    except ValidationError:
+        return 'two letters, such as "en" or "de", or with a country: "en-GB"'
+    return ""
 
 
 def _recogniser(draft: Draft, asker: Asker, install: Install) -> bool:

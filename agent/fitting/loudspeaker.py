@@ -6,6 +6,7 @@ import queue
 from collections.abc import Iterable
 
 from agent import clock
+from agent.audio.keeper import volume_kept
 from agent.audio.pcm import Samples
 from agent.audio.playback import Playback
 from agent.config import Speaker
@@ -20,7 +21,15 @@ class SpeakerTrouble(Exception):
 
 
 def play(config: Speaker, sounds: Iterable[tuple[Samples, int]]) -> None:
-    """Play sounds (mono, with their rates in Hz); returns when all has been heard. Raises SpeakerTrouble."""
+    """Play sounds (mono, with their rates in Hz); returns when all has been heard. Raises SpeakerTrouble.
+
+    A hardware mixer is set to the configured volume, and to what it was before afterwards.
+    """
+    with volume_kept(config):
+        _play(config, sounds)
+
+
+def _play(config: Speaker, sounds: Iterable[tuple[Samples, int]]) -> None:
     outcome = _Outcome()
     playback = Playback(config, outcome, lambda event: None, clock.now, outcome.fatal)
     playback.start()

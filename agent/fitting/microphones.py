@@ -77,7 +77,11 @@ def _chosen(trials: list[Trial], best: int, asker: Asker) -> Trial | None:
 
 def _take(draft: Draft, asker: Asker, trial: Trial) -> None:
     draft.set("audio.mic.device", trial.device)
-    if trial.levels is None or trial.levels.speech_dbfs is None:
+    if trial.levels is None:
+        asker.console.print(screen.bad(f"microphone: {trial.device}, which gives no sound now: {trial.trouble}"))
+        return
+    if trial.levels.speech_dbfs is None:
+        asker.console.print(screen.bad(f"microphone: {trial.device}; {levels.complaint(trial.levels)}"))
         return
     draft.set("audio.mic.gain_db", levels.gain_db(trial.levels))
     asker.console.print(screen.good(f"microphone: {trial.device}"))

@@ -10,6 +10,7 @@ from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
+from agent.audio.pcm import RATE_HZ
 from agent.config import Config
 from agent.fitting import screen
 from agent.fitting.attempts import Attempt, Attempts
@@ -19,7 +20,10 @@ from agent.hearing.scores import NEAR
 from agent.hearing.wake import WakeEngine
 
 FRAMES_HZ = 15
-GIVE_UP_S = 60.0  # without any attempt
+GIVE_UP_S = 60.0  # of sound without any attempt
+TALK_S = 30.0  # of speech without a pause: no wake word comes out of that
+SILENCE = "nobody said anything that was loud enough"
+TALK = "somebody talks without a pause (a television?), so that no word stands alone"
 KEYS = (("r", "take the last one back"), ("q", "that is enough"))
 
 
@@ -36,13 +40,23 @@ class Goal:
         return self.word.replace("_", " ")
 
 
+class Unheard(Exception):
+    """No attempt came together. str() says why; `remedy`: what helps, "" where it is for the caller to say."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.remedy = "turn it off, or come back when it is quiet" if reason == TALK else ""
+
+
 @dataclass(slots=True)
 class Saying:
-    """What has come together so far."""
+    """What has come together so far. Counted is sound, in seconds."""
 
     goal: Goal
     attempts: list[Attempt] = field(default_factory=list)
     remark: str = ""
+    waited_s: float = 0.0  # since the last attempt
+    talked_s: float = 0.0  # of those
 
     @property
     def complete(self) -> bool:
@@ -55,36 +69,47 @@ class Saying:
             self.remark = "The last one does not count: say it again."
         return key != "q"
 
-    def take(self, found: list[Attempt], too_long: bool) -> None:
+    def take(self, heard_s: float, found: list[Attempt], hearing: Attempts) -> None:
+        """`found`: the attempts of the last `heard_s`."""
         self.attempts += found
+        self.waited_s += heard_s
+        self.talked_s += heard_s if hearing.speaking_s else 0.0
         if found:
-            self.remark = ""
-        elif too_long:
+            self.remark, self.waited_s, self.talked_s = "", 0.0, 0.0
+        elif hearing.too_long:
             self.remark = "That was longer than a wake word, and does not count."
+
+    def hopeless(self, hearing: Attempts) -> str:
+        """Why no more will come; "" where it may."""
+        if hearing.speaking_s > TALK_S:
+            return TALK
+        if hearing.speaking_s or self.waited_s < GIVE_UP_S:
+            return ""
+        return TALK if self.talked_s > GIVE_UP_S / 2 else SILENCE
 
 
 def collect(config: Config, engine: WakeEngine, goal: Goal, console: Console) -> list[Attempt]:
-    """Listen until the word was said often enough, or the person has had enough, or nobody says anything.
+    """At least one attempt, more until the person has had enough, or nobody says anything, or somebody talks on and on.
 
-    Raises MicrophoneTrouble.
+    Raises MicrophoneTrouble, Unheard.
     """
     saying = Saying(goal)
     hearing = Attempts(engine, config.wake, goal.word)
     with Microphone(config.audio.mic) as microphone, Keys() as keys, shown(console) as show:
-        last_at, open_ = time.monotonic(), False
-        while not saying.complete and saying.press(keys.pressed()) and not microphone.ended:
+        open_, reason = False, ""
+        while not (reason or saying.complete or microphone.ended) and saying.press(keys.pressed()):
             blocks = microphone.read()
             found = [attempt for block in blocks for attempt in hearing.feed(block)]
-            saying.take(found, hearing.too_long)
-            now = time.monotonic()
-            last_at = now if found or hearing.speaking else last_at
-            if now - last_at > GIVE_UP_S:
-                break
+            saying.take(sum(len(block.pcm) for block in blocks) / RATE_HZ, found, hearing)
+            reason = saying.hopeless(hearing)
             open_ = open_ or bool(blocks)
             if open_:  # who sees the meter may speak
                 show(lambda: _view(saying, hearing))
-    if saying.attempts or console.is_terminal:
-        console.print(results(goal, saying.attempts), "", sep="\n")
+    if not saying.attempts:
+        raise Unheard(reason or SILENCE)
+    console.print(results(goal, saying.attempts), "", sep="\n")
+    if reason:
+        console.print(screen.bad(f"{len(saying.attempts)} of {goal.times}, and then {reason}"))
     return saying.attempts
 
 

@@ -6,6 +6,8 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 
+from pydantic import ValidationError
+
 from agent.config import Config, LlmProfile
 from agent.config.answering import HOME_ASSISTANTS_OWN
 from agent.config_file import ConfigError
@@ -62,6 +64,8 @@ def _asked_language_model(draft: Draft, asker: Asker) -> bool:
     elif kind == "embedded":
         draft.set(f"{key}.agent", None)
         draft.set(f"{key}.kind", "embedded")
+        # What a server called its own means nothing here.
+        draft.set(f"{key}.model", profile.model if profile and profile.kind == "embedded" else None)
     else:
         _asked_server(draft, asker, key, profile if profile and profile.kind == "openai" else None)
     draft.set("llm.use", [name, *(other for other in llm.use if other != name)])
@@ -111,8 +115,12 @@ def _named(draft: Draft, section: str, field: str) -> str | None:
 
 
 def _address(url: str) -> str:
-    fits = re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", url)
-    return "" if fits else f'an address such as "{OLLAMA}" or "{HOME}", without user, password or query'
+    wrong = f'an address such as "{OLLAMA}" or "{HOME}", without user, password or query'
+    try:
+        LlmProfile(base_url=url)
+    except ValidationError:
+        return wrong
+    return "" if re.fullmatch(r"https?://[^\s/@?#]+(/[^\s?#]*)?", url) else wrong
 
 
 def _only_first(draft: Draft) -> Config:
@@ -146,6 +154,8 @@ def _asked_broker(draft: Draft, asker: Asker) -> None:
     user = asker.text('User ("-": nobody)' if mqtt.username else "User (Enter: nobody)", mqtt.username or "")
     draft.set("mqtt.username", user if user not in ("", "-") else None)
     if draft.config.mqtt.username is None:
+        draft.forget_secret(mqtt.password or PASSWORD)
+        draft.set("mqtt.password", None)  # a credential that is named has to be there
         return
     stays = f"Enter keeps the one in credential {mqtt.password}" if mqtt.password else "Enter: none"
     if secret := asker.secret(f"Password ({stays}; it is not shown)"):

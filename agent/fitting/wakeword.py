@@ -13,7 +13,7 @@ from agent.fitting.attempts import Attempt, peak_with
 from agent.fitting.draft import Draft
 from agent.fitting.levels import Levels
 from agent.fitting.microphone import MicrophoneTrouble
-from agent.fitting.saying import Goal, collect
+from agent.fitting.saying import Goal, Unheard, collect
 from agent.fitting.tuning import Tuned
 from agent.hearing import wakewords
 from agent.hearing.wake import WakeEngine, WakeModelError
@@ -25,6 +25,7 @@ TIMES = 3
 
 def choose(draft: Draft, asker: Asker) -> None:
     """Which word, and, with somebody there, how it is heard. Raises Trouble."""
+    gain_db = draft.config.audio.mic.gain_db
     while True:
         _word(draft, asker)
         try:
@@ -32,7 +33,7 @@ def choose(draft: Draft, asker: Asker) -> None:
         except WakeModelError as error:
             way = asker.way_on(str(error), "")
         else:
-            way = _fit(draft, asker, engine) if asker.person else _only_named(asker, engine)
+            way = _fit(draft, asker, engine, gain_db) if asker.person else _only_named(asker, engine)
         if way == "leave":
             return
 
@@ -69,7 +70,8 @@ def _is(model: Model, name: str, engine: str) -> bool:
     return model.name == name and _engine(model) == engine
 
 
-def _fit(draft: Draft, asker: Asker, engine: WakeEngine) -> WayOn:
+def _fit(draft: Draft, asker: Asker, engine: WakeEngine, gain_db: float) -> WayOn:
+    """`gain_db`: of before the first attempt, to be gone back to."""
     config = draft.config
     word = wake_name(config.wake.words[0].model)
     goal = Goal(word, TIMES, engine.thresholds[word])
@@ -78,8 +80,8 @@ def _fit(draft: Draft, asker: Asker, engine: WakeEngine) -> WayOn:
         attempts = collect(config, engine, goal, asker.console)
     except MicrophoneTrouble as trouble:
         return asker.way_on(str(trouble), "")
-    if not attempts:
-        return asker.way_on("nobody said anything loud enough", "the step before finds the microphone")
+    except Unheard as nothing:
+        return asker.way_on(str(nothing), nothing.remedy or "the step before finds the microphone")
     louder = _more(attempts)
     if louder:
         draft.set("audio.mic.gain_db", _within(config.audio.mic.gain_db + louder))
@@ -89,6 +91,8 @@ def _fit(draft: Draft, asker: Asker, engine: WakeEngine) -> WayOn:
     answer = asker.key("Take it? (a: once more)", "yna", "y")
     if answer == "y" and tuned.differs:
         draft.update(tuning.changes(draft.config, word, tuned.proposal.threshold))
+    elif answer == "n":
+        draft.set("audio.mic.gain_db", gain_db)
     return "again" if answer == "a" else "leave"
 
 

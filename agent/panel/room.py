@@ -4,7 +4,8 @@ Rules:
 - Everything that happens comes through one queue: commands of the dialogue, edges of pins. The thread sleeps until the
   next of them, or until a device is due; steady lights and a button at rest wake nobody.
 - Lights, button and switch fail apart, are logged (`panel.failed`, with the remedy) and tried again; the agent goes on.
-- A configured mute switch that cannot be read counts as on, and trouble is shown.
+- A configured mute switch that cannot be read counts as on, and trouble is shown. A device that hangs keeps it from
+  being read: `progress` tells, and the watchdog ends that.
 - The lights go out at the end.
 """
 
@@ -59,6 +60,7 @@ class Panel:
         self._switch: SwitchDuty | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._busy_since: float | None = None  # None: the thread sleeps until something is due
 
     def start(self) -> None:
         """Begin to show and to feel; without anything wired there is no thread.
@@ -90,6 +92,11 @@ class Panel:
 
     # From any thread.
 
+    def progress(self) -> float:
+        """When it last came round (monotonic seconds); only a mute switch is worth an end of the process."""
+        since = self._busy_since
+        return self._clock().mono if since is None or self._switch is None else since
+
     def do(self, command: PanelCommand) -> None:
         """Show a new state; other commands' news are welcome, and mean nothing."""
         self._put(command)
@@ -118,11 +125,12 @@ class Panel:
             for duty in self._duties():
                 duty.close()
             self._close_pins()
+            self._busy_since = None
             if not finished:
                 self._on_fatal("the panel's thread died")
 
     def _turn(self) -> None:
-        now = self._clock().mono
+        self._busy_since = now = self._clock().mono
         for duty in self._duties():
             duty.turn(now)
         self._show()
@@ -132,6 +140,7 @@ class Panel:
 
     def _next(self) -> PanelCommand | Scene | Edge | None:
         due = min((at for duty in self._duties() if (at := duty.deadline()) is not None), default=None)
+        self._busy_since = None
         try:
             return self._queue.get(timeout=None if due is None else max(0.0, due - self._clock().mono))
         except queue.Empty:

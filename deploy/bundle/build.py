@@ -1,6 +1,6 @@
 """One archive from which `deploy/ansible` installs the voice agent on machines without a network.
 
-    make bundle                                    Debian 12 and 13, amd64 and arm64, the models of the role
+    make bundle                                    Debian 12 and 13, amd64 and arm64, what the role installs
     make bundle ARCH=arm64 RELEASES=trixie BUNDLE_MODELS="vosk-small-de" BUNDLE_ARGS=--accept-unverified
 
 In it: the project's wheel; for each system a part with the wheels of all pinned requirements and the Debian packages
@@ -38,7 +38,8 @@ def main() -> None:
         sys.exit("make bundle needs root: it builds in Debian systems of its own")
     defaults = yaml.safe_load((ROLE / "defaults/main.yml").read_text(encoding="utf-8"))
     systems = [Target(release, arch) for release in args.release for arch in args.arch]
-    models = args.model or defaults["voice_agent_models"]
+    models = defaults["voice_agent_models"] if args.model is None else args.model
+    args.extra = defaults["voice_agent_extras"] if args.extra is None else args.extra
     wanted = Wanted(
         (PROJECT / "requirements.txt", *(PROJECT / f"requirements-{extra}.txt" for extra in args.extra)),
         PROJECT / "requirements-build.txt",
@@ -60,7 +61,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--arch", nargs="+", choices=ARCHITECTURES, default=list(ARCHITECTURES))
     parser.add_argument("--release", nargs="+", choices=RELEASES, default=list(RELEASES))
     parser.add_argument("--model", nargs="*", metavar="NAME", help="of `voice-agent models list`; default: the role's")
-    parser.add_argument("--extra", nargs="*", default=[], metavar="NAME", help="with requirements-NAME.txt")
+    parser.add_argument("--extra", nargs="*", metavar="NAME", help="with requirements-NAME.txt; default: the role's")
     parser.add_argument("--version", default="", help="instead of the one in pyproject.toml")
     parser.add_argument("--accept-unverified", action="store_true", help="models whose checksum is not known for sure")
     parser.add_argument("--to", type=Path, default=PROJECT / "dist", metavar="FOLDER")

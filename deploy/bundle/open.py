@@ -70,7 +70,9 @@ def _verify(contents: Path) -> None:
     found = {str(file.relative_to(contents)): file for file in contents.rglob("*") if file.is_file()}
     found.pop(SUMS)
     for name in sorted(expected.keys() ^ found.keys()):
-        raise BadBundle(f"{name} is {'missing' if name in expected else 'not one of the bundle’s files'} in {contents}")
+        if name in expected:
+            raise BadBundle(f"{name} is missing in {contents}: unpack it again")
+        raise BadBundle(f"{name} is not one of the bundle’s files: move it out of {contents}, if it is yours")
     for name, file in sorted(found.items()):
         if _sha256(file) != expected[name]:
             raise BadBundle(f"{file} was changed (its SHA-256 is not the one in {SUMS}): do not use this bundle")

@@ -1,6 +1,6 @@
 """The project's own wheel, made from a clean copy of the sources: the same sources give the same bytes.
 
-    .venv/bin/python deploy/bundle/wheel.py [--version 0.1.0+kitchen1] [--to dist]      prints the wheel's path
+    .cache/deploy/bin/python deploy/bundle/wheel.py [--version 0.1.0+kitchen1] [--to dist]      prints the wheel's path
 
 A release is never installed over itself with other contents: sources that were changed need another version.
 """

@@ -12,7 +12,7 @@ house=$(cd "$here/../.." && pwd)
 key=$(cat "$here/image.sh" "$here"/guest-files/* "$house"/requirements-{build,dev}.txt "$house/deploy/bundle/root.sh" | sha256sum | cut -c1-16)
 folder=$house/.cache/guest/$key
 packages="linux-image-amd64 initramfs-tools zstd kmod alsa-utils libasound2-plugins espeak-ng mosquitto mosquitto-clients
-  udev gcc libc6-dev pkg-config libasound2-dev libsystemd-dev python3-dev pipewire pipewire-alsa wireplumber"
+  udev gcc libc6-dev pkg-config libasound2-dev libsystemd-dev python3-dev swig pipewire pipewire-alsa wireplumber"
 
 mkdir -p "$house/.cache/guest"
 exec 9>"$house/.cache/guest/lock"
@@ -49,14 +49,15 @@ unshare --mount --propagation private bash -euo pipefail -c '
   export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
   chroot "$root" apt-get update -q
   chroot "$root" apt-get install -q -y --no-install-recommends $packages
+  chroot "$root" /run/house/tests/alsa_guest/guest-files/pins.sh
   chroot "$root" apt-get clean
   venv=/opt/voice-agent/guest
   chroot "$root" python3 -m venv $venv
   pip="chroot $root $venv/bin/python -m pip install --no-cache-dir --disable-pip-version-check --quiet --require-hashes"
   $pip -r /run/house/requirements-build.txt
-  # The kernel here has no pins to offer, and lgpio has to be compiled for this Python.
-  awk "/^[a-z]/ { wanted = !/^lgpio==/ } wanted" "$house/requirements-dev.txt" >"$root/tmp/requirements.txt"
-  $pip --use-pep517 --no-build-isolation -r /tmp/requirements.txt
+  # PyPI has no wheel of lgpio for this Python and processor: PYPI=1 compiles all of it, as its wheels are.
+  sed "s/^\(lgpio==[0-9.]*\) *;.*/\1 \\\\/" "$house/requirements-dev.txt" >"$root/tmp/requirements.txt"
+  PYPI=1 $pip --use-pep517 --no-build-isolation -r /tmp/requirements.txt
 ' guest "$root" "$house" "$packages" >"$folder/log" 2>&1 || { tail -n 20 "$folder/log" >&2; exit 1; }
 
 "$here/guest-files/settle.sh" "$root"

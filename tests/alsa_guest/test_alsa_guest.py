@@ -20,7 +20,7 @@ PYTEST = (
 
 
 @pytest.mark.alsa
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(2400)  # the first one waits for the image to be made, which takes as long as the network does
 @pytest.mark.parametrize("file", sorted(file.name for file in INSIDE.glob("test_*.py")))
 def test_in_the_guest(guest: Guest, file: str, capsys: pytest.CaptureFixture[str]) -> None:
     done = guest.run(PYTEST + file, 600)

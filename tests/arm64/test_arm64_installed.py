@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+import pytest
 from emulated import Emulated
 from installed import HOME, PYTHON
 
@@ -45,6 +47,14 @@ def test_every_module_imports_without_build_tools(system: Emulated) -> None:
 
 def test_the_embedded_language_model_s_library_loads(system: Emulated) -> None:
     system.run([PYTHON, "-c", "import xllamacpp; xllamacpp.CommonParams()"])
+
+
+def test_the_pins_library_loads_and_misses_only_the_pins(system: Emulated) -> None:
+    if list(Path("/dev").glob("gpiochip*")):
+        pytest.skip("this host has pins of its own, and they are left alone")
+    asked = "from agent.config import Panel; from agent.panel.check import problems; print(problems(Panel(board={!r})))"
+    told = system.run([PYTHON, "-c", asked.format("respeaker-2mic")]).stdout
+    assert "there is no /dev/gpiochip* here" in told
 
 
 def test_the_command_works(system: Emulated) -> None:

@@ -10,6 +10,7 @@ import alsaaudio
 import pytest
 from audio_helpers import SoundServer
 
+from agent.audio.address import Address, address
 from agent.audio.alsa import DeviceError, Wish, devices, mixer, open_pcm, unstable
 
 
@@ -75,6 +76,22 @@ def test_numbers_of_cards_are_unstable() -> None:
     assert unstable("hw:CARD=Device,DEV=0") is None
     assert unstable("default") is None
     assert unstable("plughw:7") == "plughw:CARD=NAME,DEV=0"
+
+
+@pytest.mark.parametrize(
+    ("device", "where"),
+    [
+        ("hw:CARD=Device,DEV=0", Address("Device", 0)),
+        ("plughw:1", Address("1")),
+        ("hw:Loopback,1,0", Address("Loopback", 1, 0)),
+        ("dmix:CARD=Device", Address("Device")),
+        ("default", None),
+        ("plug:dmix", None),
+        ("file:hw:1", None),
+    ],
+)
+def test_a_name_tells_the_card(device: str, where: Address | None) -> None:
+    assert address(device) == where
 
 
 @pytest.mark.room

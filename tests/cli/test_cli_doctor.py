@@ -7,15 +7,19 @@ import json
 import os
 import pty
 import re
+import shutil
 import struct
 import subprocess
 import sys
+import sysconfig
 import termios
+import tomllib
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
+import agent
 from agent import config_file
 from agent.cli.__main__ import main
 from agent.cli.doctor import table, verdict
@@ -41,6 +45,32 @@ def test_json(capsys: pytest.CaptureFixture[str]) -> None:
     assert {"ok", "findings", "machine", "at"} <= set(document)
     assert {finding["part"] for finding in document["findings"]} == {"clock", "disk"}
     assert "clock: " in shown.err
+
+
+def test_out_of_a_folder(tmp_path: Path) -> None:
+    """All packages are there but its own, as for somebody who has copied or cloned it."""
+    env, site, folder = (tmp_path / name for name in ("env", "site", "folder"))
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", env], check=True)
+    site.mkdir()
+    shutil.copytree(Path(agent.__file__).parent, folder / "agent", ignore=shutil.ignore_patterns("__pycache__"))
+    for package in Path(sysconfig.get_path("purelib")).iterdir():
+        if "voice_agent" not in package.name:
+            (site / package.name).symlink_to(package)
+    here = Path(sysconfig.get_path("purelib", vars={"base": str(env), "platbase": str(env)}))
+    (here / "all.pth").write_text(f"{site}\n{folder}\n")
+    command = [env / "bin/python", "-m", "agent.cli", "doctor", "--json", "--only", "versions", "clock"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert document["version"] == agent.__version__
+    found = {finding["title"]: finding for finding in document["findings"]}
+    assert "out of a folder" in found["program"]["detail"]
+    assert found[f"voice-agent {agent.__version__}"]["figures"]["python"]
+
+
+def test_its_version_is_written_twice_and_the_same() -> None:
+    project = tomllib.loads((Path(agent.__file__).parents[1] / "pyproject.toml").read_text())["project"]
+    assert project["version"] == agent.__version__
 
 
 def test_a_bad_configuration_leaves_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import subprocess
 import time
+import wave
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 from terminal import Terminal
 
 from agent import config_file, models
-from agent.audio.pcm import Samples
+from agent.audio.pcm import RATE_HZ, Samples
 from agent.cli.__main__ import main
 from agent.fitting.levels import TARGET_DBFS
 from agent.lab.broker import Broker
@@ -248,6 +249,35 @@ def test_a_typed_secret_is_forgotten(env: dict[str, str], place: Path) -> None:
         assert terminal.ended() == 130
     assert not folder.exists()
     assert not place.exists()
+
+
+def test_a_television_is_named_where_the_wake_word_is_to_be_said(env: dict[str, str], place: Path) -> None:
+    """The microphone is a recording of one, heard faster than it was made."""
+    talk = counting()
+    talk = np.resize(talk[np.abs(talk) > 200], 90 * RATE_HZ)
+    with wave.open(str(tape := place.with_name("television.wav")), "wb") as file:
+        file.setparams((1, 2, RATE_HZ, 0, "NONE", ""))
+        file.writeframes(talk.astype(np.int16).tobytes())
+    place.write_text(f'[audio.mic]\ndevice = "file:{tape}?clock=audio"\n')
+    with Terminal(["setup", "--config", str(place)], env | SMALL_VOICE) as terminal:
+        terminal.expect("Language")
+        terminal.type("")
+        terminal.expect(r"Did you hear it\?")
+        terminal.type("y")
+        terminal.expect("count aloud")
+        for device in ("default", "pulse"):
+            terminal.expect(f" {device}\r")
+            terminal.expect("leave this one out")
+            terminal.type("")
+        terminal.expect("Which one")
+        terminal.type("1")
+        terminal.expect("Which wake word")
+        terminal.type("")
+        terminal.expect(r"talks without a pause \(a television")
+        terminal.expect("turn it off")
+        terminal.expect("What now")
+        terminal.interrupt()
+        assert terminal.ended() == 130
 
 
 def test_the_service_runs(room: Room, env: dict[str, str], place: Path, broker: Broker) -> None:

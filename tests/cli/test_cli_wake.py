@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 import wave
 from pathlib import Path
 from typing import Any
@@ -120,6 +122,59 @@ def test_few_hours_and_other_settings(home: Path, capsys: pytest.CaptureFixture[
 def test_silence(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["wake", "tune", "--mic", tape(home, np.zeros(RATE_HZ, np.int16))]) == 75
     assert "nobody said anything" in capsys.readouterr().err
+
+
+def television(seconds: float) -> Samples:
+    """Somebody who talks without a pause."""
+    try:
+        words = [say("and now the weather of tomorrow with some wind", VOICES[number]).samples for number in (1, 3)]
+    except PackagesMissing as missing:
+        pytest.skip(str(missing))
+    talk = np.concatenate([word[np.abs(word) > 200] for word in words])
+    return np.resize(talk, round(seconds * RATE_HZ)).astype(np.int16)
+
+
+@pytest.mark.parametrize(("talk_s", "pause_s"), [(120, 0), (10, 1.5)], ids=["without a pause", "with pauses"])
+def test_a_television_ends_it(home: Path, talk_s: float, pause_s: float, capsys: pytest.CaptureFixture[str]) -> None:
+    """It has two minutes to be noticed in."""
+    program = np.concatenate([television(talk_s), np.zeros(round(pause_s * RATE_HZ), np.int16)])
+    assert main(["wake", "tune", "--mic", tape(home, np.resize(program, 120 * RATE_HZ))]) == 75
+    assert "talks without a pause (a television?)" in (said := " ".join(capsys.readouterr().err.split()))
+    assert "turn it off" in said
+
+
+def test_what_was_said_before_the_television_counts(home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sound = np.concatenate([spoken(("hey jarvis", 0)), television(120)])
+    assert main(["wake", "tune", "--json", "--mic", tape(home, sound)]) == 0
+    shown = capsys.readouterr()
+    assert [attempt["heard"] for attempt in json.loads(shown.out)["attempts"]] == [True]
+    assert "1 of 10, and then somebody talks without a pause" in " ".join(shown.err.split())
+
+
+def test_what_cannot_be_written_is_said_before_anybody_speaks(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "access", lambda path, mode: False)  # as for somebody who is not root
+    assert main(["wake", "tune", "--mic", "file:none.wav", "--write"]) == 75
+    shown = capsys.readouterr().err
+    assert "cannot be written; sudo can" in shown
+    assert "Say" not in shown
+
+
+def test_the_running_service_is_named_where_it_has_the_microphone(
+    home: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(home))
+    command = [sys.executable, "-c", "import sys; print('up', flush=True); sys.stdin.read()", "voice-agent"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as service:
+        assert service.stdout
+        service.stdout.readline()
+        told = {"at": "2026-11-25T04:00:00+00:00", "pid": service.pid, "health": {}}
+        (home / "health.json").write_text(json.dumps(told))
+        assert main(["wake", "tune", "--mic", "file:none.wav?clock=audio"]) == 75
+        shown = capsys.readouterr().err
+    assert "no microphone file none.wav" in shown
+    assert f"(process {service.pid}): sudo systemctl stop voice-agent" in shown
 
 
 @pytest.mark.parametrize(

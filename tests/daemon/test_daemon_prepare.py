@@ -80,6 +80,18 @@ def test_all_that_is_missing_is_told_at_once(prepared: Prepare, tmp_path: Path) 
     assert keys == ["llm.profiles.cloud.api_key", "mqtt.ca_file", "tts"]
 
 
+def test_files_where_it_may_not_look_are_refused(prepared: Prepare) -> None:
+    out_of_reach = f"/{'x' * 300}/file"
+    changed: dict[str, Any] = {
+        "mqtt": {**OLD["mqtt"], "tls": True, "ca_file": out_of_reach},
+        "wake": {"words": [{"model": f"{out_of_reach}.onnx"}]},
+    }
+    with pytest.raises(Refused) as refused:
+        prepared(lambda: Config(**changed))
+    keys = [reason.split(": ")[0] for reason in refused.value.reasons]
+    assert keys == ["mqtt.ca_file", "wake.words[0].model"]
+
+
 def test_a_file_that_has_gone_is_refused(prepared: Prepare, tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"config\.toml: cannot be read"):
         prepared(lambda: config_file.load(tmp_path / "config.toml"))

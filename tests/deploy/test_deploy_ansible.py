@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from agent import config_file
 from agent.models import catalogue
 
 PROJECT = Path(__file__).parents[2]
@@ -42,8 +45,16 @@ def test_the_requirements_are_pinned_by_hash_and_name_no_address(name: str) -> N
     assert "://" not in text
 
 
-def test_the_models_are_in_the_catalogue() -> None:
-    assert set(DEFAULTS["voice_agent_models"]) <= {model.name for model in catalogue()}
+def test_what_is_installed_by_default_needs_no_trust_in_a_download() -> None:
+    assert DEFAULTS["voice_agent_accept_unverified_models"] is False
+    assert set(DEFAULTS["voice_agent_models"]) <= {model.name for model in catalogue() if model.verified}
+    kinds = {model.kind for model in catalogue() if model.name in DEFAULTS["voice_agent_models"]}
+    assert "asr-vosk" in kinds or "moonshine" in DEFAULTS["voice_agent_extras"], "nothing recognises speech"
+
+
+@pytest.mark.parametrize("extra", DEFAULTS["voice_agent_extras"])
+def test_every_optional_part_is_pinned(extra: str) -> None:
+    assert (PROJECT / f"requirements-{extra}.txt").is_file()
 
 
 def test_every_variable_has_its_type_and_its_meaning() -> None:
@@ -62,11 +73,44 @@ def test_the_version_is_the_one_of_the_project() -> None:
     assert f'version = "{DEFAULTS["voice_agent_version"]}"' in (PROJECT / "pyproject.toml").read_text()
 
 
+def test_the_folders_are_those_of_the_unit() -> None:
+    derived = yaml.safe_load((ROLE / "vars" / "main.yml").read_text())
+    unit = (PROJECT / "deploy/systemd/voice-agent.service").read_text()
+    assert f"ExecStart={derived['voice_agent_prefix']}/current/bin/voice-agent run\n" in unit
+    assert f"StateDirectory={derived['voice_agent_state'].removeprefix('/var/lib/')}\n" in unit
+
+
 def test_drop_ins_of_the_example_are_there() -> None:
     named = re.findall(r"voice_agent_drop_ins: \[(.+)\]", "".join(file.read_text() for file in _inventory()))
     assert named
     for name in ", ".join(named).split(", "):
         assert (PROJECT / f"deploy/systemd/drop-ins/{name}.conf").is_file(), name
+
+
+def test_the_example_gives_each_room_a_good_configuration(tmp_path: Path) -> None:
+    """As the role's template writes it from what stands in the inventory; nothing else of the role is run."""
+    render = {
+        "name": "Render",
+        "delegate_to": "localhost",
+        "tags": ["render"],
+        "ansible.builtin.copy": {
+            "dest": f"{tmp_path}/{{{{ inventory_hostname }}}}.toml",
+            "content": f"{{{{ lookup('ansible.builtin.template', '{ROLE}/templates/config.toml.j2') }}}}",
+            "mode": "0600",
+        },
+    }
+    secrets = {"vault_mqtt_passwords": {"kitchen": "of the kitchen", "hall": "of the hall"}}
+    play = {"hosts": "voice_agents", "gather_facts": False, "vars": secrets, "roles": ["voice_agent"]}
+    (tmp_path / "play.json").write_text(json.dumps([{**play, "post_tasks": [render]}]))
+    here = {"ansible_connection": "local", "ansible_become": False, "ansible_python_interpreter": sys.executable}
+    options = ["--tags", "render", "--skip-tags", "always", "-e", json.dumps(here)]
+    done = _run(ANSIBLE, "ansible-playbook", "-i", "inventory/house", str(tmp_path / "play.json"), *options)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rooms = {file.stem: config_file.load(file) for file in tmp_path.glob("*.toml")}
+    assert rooms.keys() == {"kitchen", "hall"}
+    assert {name: config.mqtt.device for name, config in rooms.items()} == {"kitchen": "kitchen", "hall": "hall"}
+    assert rooms["kitchen"].wake.threshold != rooms["hall"].wake.threshold
+    assert "of the" not in "".join(file.read_text() for file in tmp_path.glob("*.toml"))
 
 
 def test_secrets_are_written_for_root_alone_and_not_logged() -> None:
@@ -76,6 +120,8 @@ def test_secrets_are_written_for_root_alone_and_not_logged() -> None:
                 copied = task.get("ansible.builtin.copy", {})
                 assert task.get("no_log") or "content" not in copied, task["name"]
                 assert copied.get("mode", "0600") == "0600", task["name"]
+            if "voice-agent.fingerprint" in str(task):
+                assert task.get("no_log") is True, task["name"]
 
 
 @pytest.mark.parametrize("playbook", sorted(ANSIBLE.glob("*.yml")), ids=lambda file: file.name)

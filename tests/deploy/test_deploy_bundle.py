@@ -69,8 +69,8 @@ def test_a_folder_that_was_unpacked_by_hand(tmp_path: Path) -> None:
     ("files", "says"),
     [
         ({**FILES, "models/small/model.zip": b"tampered"}, "was changed"),
-        ({**FILES, "wheels/more.whl": b""}, "not one of the bundle"),
-        ({"manifest.json": FILES["manifest.json"]}, "is missing"),
+        ({**FILES, "wheels/more.whl": b""}, "not one of the bundle’s files: move it out"),
+        ({"manifest.json": FILES["manifest.json"]}, "is missing in"),
         ({**FILES, "../outside": b""}, "no bundle has"),
     ],
     ids=["changed", "added", "missing", "outside"],

@@ -127,7 +127,7 @@ def layers(release: roots.Release) -> tuple[Path, ...]:
 
 def bundle(folder: Path, version: str, *releases: roots.Release) -> Path:
     """A bundle of this checkout for this host's architecture, with `MODELS`. Raises subprocess.CalledProcessError."""
-    arguments = ["--arch", roots.architecture(), "--release", *releases, "--model", *MODELS]
+    arguments = ["--arch", roots.architecture(), "--release", *releases, "--model", *MODELS, "--extra"]
     command = [sys.executable, str(BUNDLE / "build.py"), *arguments, "--version", version, "--to", str(folder)]
     return _made(command)
 

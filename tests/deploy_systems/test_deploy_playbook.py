@@ -11,116 +11,21 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 from deploy_systems import fleet
-from deploy_systems.fleet import MODELS, Fleet, Play
+from deploy_systems.fleet import MODELS, Fleet
+from deploy_systems.household import ASK, CONFIG, NEW, OLD, PASSWORD, STATE, Device, Operator, said
 from machines.machine import Machine, Unsupported
-from machines.roots import RELEASES, Release
+from machines.roots import RELEASES
 from machines.sound import Sound
 
 Record = Callable[[str, object], None]
 
-OLD, NEW = "0.0.9", "0.0.10"
-PASSWORD = "correct horse battery staple"
-STATE = "/var/lib/voice-agent"
-CONFIG = "/etc/voice-agent/config.toml"
-OURS = ("/opt/voice-agent", "/etc/voice-agent", STATE, "/etc/systemd/system", "/var/tmp", "/run/voice-agent")
 FIRMWARE = "/boot/firmware/config.txt"
 RASPBERRY = "dtparam=audio=on\n\n[pi4]\narm_boost=1\n"
-WAIT_S = 60
-
-# Somebody at the broker, whose password comes on stdin: prints what is retained at the first of these topics that they
-# may read; "TOPIC=TEXT" leaves a text there before.
-ASK = """
-import sys, threading
-import paho.mqtt.client as mqtt
-user, topics, password = sys.argv[1], sys.argv[2:], sys.stdin.read().strip()
-said, done = [], threading.Event()
-def tell(text):
-    said.append(text); done.set()
-def connected(client, _, __, code, ___):
-    if code.is_failure:
-        tell("not authorised")
-    for topic in topics:
-        name, _, text = topic.partition("=")
-        if text:
-            client.publish(name, text, 1, retain=True)
-        client.subscribe(name, 1)
-client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-client.username_pw_set(user, password)
-client.on_connect = connected
-client.on_message = lambda c, _, message: tell(message.payload.decode())
-client.connect("localhost", 1883)
-client.loop_start()
-done.wait(20)
-client.loop_stop()
-print(said[0] if said else "nothing")
-"""
 
 pytestmark = pytest.mark.timeout(600)
-
-
-class Device:
-    """What a test looks at in a machine."""
-
-    def __init__(self, machine: Machine) -> None:
-        self.machine = machine
-
-    def link(self, name: str = "current") -> str:
-        """The release that a link names."""
-        return Path(self.machine.run(["readlink", f"/opt/voice-agent/{name}"], check=False).stdout.strip()).name
-
-    def pid(self) -> str:
-        """Of the running service; "0" where it does not run."""
-        return self.machine.show("voice-agent", "MainPID")
-
-    def config(self) -> str:
-        return self.machine.read(CONFIG)
-
-    def paths(self) -> list[str]:
-        return list(fleet.files_of(self.machine, *OURS))
-
-    def marker(self, text: str | None = None) -> str:
-        """A file in the state, written where a text is given."""
-        if text is not None:
-            self.machine.sh(f"echo {text} > {STATE}/marker; chown voice-agent: {STATE}/marker")
-        return self.machine.read(f"{STATE}/marker").strip()
-
-
-class Operator:
-    """Has an inventory of both devices, with the variables of each, and runs playbooks on both at once."""
-
-    def __init__(self, fleet: Fleet, variables: Mapping[str, Mapping[str, Any]], bundles: Mapping[str, Path]) -> None:
-        self.fleet = fleet
-        self.devices = {name: Device(machine) for name, machine in fleet.machines.items()}
-        self.variables = variables
-        self.bundles = bundles
-
-    @property
-    def upgrade(self) -> dict[str, Any]:
-        """What is changed for the upgrade."""
-        return {"voice_agent_version": NEW, "voice_agent_bundle": str(self.bundles[NEW])}
-
-    def play(
-        self,
-        *options: str,
-        playbook: str = "site.yml",
-        settings: Mapping[str, Any] | None = None,
-        of: Mapping[str, Mapping[str, Any]] | None = None,
-        **more: Any,
-    ) -> Play:
-        """`settings` and `more` are added to every device's, `of` to those of one."""
-        hosts = {}
-        for name, said in self.variables.items():
-            merged = {**said, **more, **(of or {}).get(name, {})}
-            merged["voice_agent_settings"] = {**said["voice_agent_settings"], **(settings or {})}
-            hosts[name] = merged
-        return self.fleet.play(playbook, hosts, *options)
-
-    def each(self, look: Callable[[Device], Any]) -> dict[str, Any]:
-        return {name: look(device) for name, device in self.devices.items()}
 
 
 @pytest.fixture(scope="module")
@@ -151,47 +56,15 @@ def operator(work: Path, bundles: Mapping[str, Path]) -> Iterator[Operator]:
                 layers = fleet.layers(release)
                 machine = stack.enter_context(Machine(release, layers, "own" if release == "trixie" else "host"))
             except Unsupported as reason:
-                pytest.skip(str(reason))
+                pytest.skip(f"{release}: {reason}")
             stack.enter_context(Sound(machine))
             fleet.hum(machine)
             machine.write(FIRMWARE, RASPBERRY)
             machines[release] = machine
-        said = {release: _said(release, work, bundles) for release in RELEASES}
+        told = {release: said(release, work, bundles) for release in RELEASES}
         operated = Fleet(work, machines)
         stack.callback(operated.close)
-        yield Operator(operated, said, bundles)
-
-
-def _said(release: Release, work: Path, bundles: Mapping[str, Path]) -> dict[str, Any]:
-    """A device's variables. Debian 12 shares its ports with this host: no broker."""
-    common = {
-        "voice_agent_version": OLD,
-        "voice_agent_models": list(MODELS),
-        "voice_agent_mic": "default",
-        "voice_agent_drop_ins": ["memory-1g"],
-        "voice_agent_bundle_folder": str(work / "unpacked"),
-        "voice_agent_doctor_wait_s": WAIT_S,
-    }
-    settings = {"asr.engine": "vosk", "asr.model": MODELS[0], "asr.load": "first_use"}
-    if release == "bookworm":
-        return {
-            **common,
-            "voice_agent_wheel": str(fleet.wheel(work, OLD)),
-            "voice_agent_models_from": str(fleet.PROJECT / ".cache/bundle/models"),
-            "voice_agent_settings": {**settings, "mqtt.enabled": False},
-            "voice_agent_overlays": ["hifiberry-dacplus"],
-        }
-    account = {"username": "kitchen-agent", "password": PASSWORD}
-    mqtt = {"mqtt.device": "kitchen", "mqtt.username": account["username"], "mqtt.password": "mqtt-password"}
-    return {
-        **common,
-        "voice_agent_bundle": str(bundles[OLD]),
-        "voice_agent_credentials": {"mqtt-password": PASSWORD},
-        "voice_agent_broker": True,
-        "voice_agent_broker_devices": {"kitchen": account},
-        "voice_agent_broker_users": {"home": PASSWORD},
-        "voice_agent_settings": {**settings, **mqtt},
-    }
+        yield Operator(operated, told, bundles)
 
 
 # -------------------------------------------------------------------- install
@@ -203,7 +76,8 @@ def test_a_check_on_bare_systems_says_what_it_would_do_and_does_nothing(operator
     assert min(play.changed.values()) > 10
     assert "+version = 1" in play.said
     assert operator.each(Device.paths) == before
-    assert operator.each(lambda device: device.machine.run(["id", "voice-agent"], check=False).returncode != 0)
+    users = operator.each(lambda device: device.machine.run(["id", "voice-agent"], check=False).returncode)
+    assert 0 not in users.values()
 
 
 def test_a_bundle_that_somebody_changed_is_refused_before_anything_is(operator: Operator, work: Path) -> None:
@@ -236,6 +110,12 @@ def test_overlays_are_named_to_the_firmware(operator: Operator) -> None:
     block = "# BEGIN voice-agent\n[all]\ndtoverlay=hifiberry-dacplus\n# END voice-agent\n"
     written = operator.each(lambda device: device.machine.read(FIRMWARE))
     assert written == {"bookworm": RASPBERRY + block, "trixie": RASPBERRY}
+
+
+def test_lights_and_buttons_are_for_the_user_where_they_are_chosen(operator: Operator) -> None:
+    groups = operator.each(lambda device: set(device.machine.run(["id", "-Gn", "voice-agent"]).stdout.split()))
+    mine = {"voice-agent", "audio"}
+    assert groups == {"bookworm": mine | {"gpio", "spi", "i2c"}, "trixie": mine}
 
 
 def test_secrets_are_for_those_who_need_them(operator: Operator) -> None:
@@ -277,6 +157,13 @@ def test_a_second_run_changes_nothing(operator: Operator, record_property: Recor
     assert operator.each(lambda device: (device.pid(), device.paths())) == before
 
 
+def test_models_that_the_bundle_lacks_are_named(operator: Operator) -> None:
+    more = {"trixie": {"voice_agent_models": [*MODELS, "vosk-small-de"]}}
+    play = operator.play("--limit", "trixie", "--tags", "models", of=more)
+    assert play.status != 0
+    assert "The bundle holds no vosk-small-de" in play.said
+
+
 # -------------------------------------------------------------- configuration
 
 
@@ -292,6 +179,49 @@ def test_another_configuration_is_read_without_a_restart(operator: Operator, rec
     assert operator.each(Device.pid) == pids
     for device in operator.devices.values():
         assert "changed: endpoint.silence_ms" in device.machine.journal("voice-agent")
+
+
+def test_a_configuration_by_hand_is_left_alone_where_it_is_new(operator: Operator) -> None:
+    """Its owner, mode and last line break, too; and it is checked."""
+    tags = ("--tags", "config,service")
+    ours = operator.each(Device.config)
+    by_hand = {name: f"# mine\n{text}\n" for name, text in ours.items()}
+    for name, device in operator.devices.items():
+        device.machine.write(CONFIG, by_hand[name], 0o644)
+        device.machine.run(["systemctl", "reload", "voice-agent"])
+    play = operator.play(*tags, voice_agent_manage_config=False).good()
+    assert sum(play.changed.values()) == 0, play.said
+    assert operator.each(Device.config) == by_hand
+    assert set(operator.each(lambda device: device.machine.sh(f"stat -c %a {CONFIG}")).values()) == {"644\n"}
+    operator.each(lambda device: device.machine.write(CONFIG, "wake.treshold = 0.5\n", 0o644))
+    refused = operator.play(*tags, voice_agent_manage_config=False)
+    assert refused.status != 0
+    assert "did you mean" in refused.said
+    for name, device in operator.devices.items():
+        device.machine.write(CONFIG, ours[name], 0o640)
+    operator.play(*tags, settings={"endpoint.silence_ms": 700}).good()
+
+
+def test_a_service_that_somebody_has_stopped_is_started_with_the_new_configuration(operator: Operator) -> None:
+    operator.each(lambda device: device.machine.run(["systemctl", "stop", "voice-agent"]))
+    operator.play("--tags", "config,service", settings={"endpoint.silence_ms": 650}).good()
+    assert "0" not in operator.each(Device.pid).values()
+
+
+def test_what_a_failed_play_was_going_to_restart_the_next_one_does(operator: Operator) -> None:
+    """A secret was written when the configuration turned out to be bad: the service has to be handed it yet."""
+    tags = ("--tags", "config,service")
+    more = {"trixie": {"voice_agent_credentials": {"mqtt-password": PASSWORD, "spare": "a secret of no use"}}}
+    operator.play(*tags).good()
+    pids = operator.each(Device.pid)
+    assert operator.play(*tags, settings={"endpoint.silense_ms": 700}, of=more).status != 0
+    assert operator.each(Device.pid) == pids
+    mended = operator.play(*tags, of=more).good()
+    assert mended.changed == {"bookworm": 0, "trixie": 1}
+    assert operator.devices["bookworm"].pid() == pids["bookworm"]
+    assert operator.devices["trixie"].pid() != pids["trixie"]
+    again = operator.play(*tags, of=more).good()
+    assert sum(again.changed.values()) == 0, again.said
 
 
 @pytest.mark.parametrize("option", ["--check", "--diff"])
@@ -324,6 +254,8 @@ def test_an_installation_that_fails_leaves_what_runs(operator: Operator, work: P
 
 def test_upgraded_with_its_state_kept_and_backed_up(operator: Operator, record_property: Record) -> None:
     operator.each(lambda device: device.marker("older"))
+    # As a play leaves them that lost its connection, with another bundle.
+    operator.each(lambda device: device.machine.write("/var/tmp/voice-agent-bundle/requirements.txt", "numpy==0.0.1\n"))
     checked = operator.play("--check", **operator.upgrade).good()
     assert operator.each(Device.link) == {"bookworm": OLD, "trixie": OLD}
     assert min(checked.changed.values()) > 5
@@ -341,6 +273,14 @@ def test_upgraded_with_its_state_kept_and_backed_up(operator: Operator, record_p
 
 def test_back_with_one_variable(operator: Operator, record_property: Record) -> None:
     operator.each(lambda device: device.marker("newer"))
+    running = operator.each(Device.pid)
+    model = f"{STATE}/models/{MODELS[0]}"
+    operator.each(lambda device: device.machine.run(["mv", model, "/root/model"]))
+    refused = operator.play(**operator.upgrade, voice_agent_rollback=True)
+    operator.each(lambda device: device.machine.run(["mv", "/root/model", model]))
+    assert refused.status != 0
+    assert MODELS[0] in refused.said
+    assert operator.each(Device.pid) == running
     play = operator.play(**operator.upgrade, voice_agent_rollback=True).good()
     record_property("rollback_s", play.seconds)
     assert operator.each(lambda device: (device.link(), device.marker())) == dict.fromkeys(RELEASES, (OLD, "newer"))
@@ -353,8 +293,9 @@ def test_back_with_one_variable(operator: Operator, record_property: Record) -> 
 
 
 def test_forth_to_an_installed_release_by_its_name_and_back_with_the_state_of_then(operator: Operator) -> None:
-    """Without a bundle, a wheel or a network."""
-    operator.play(voice_agent_version=NEW, voice_agent_bundle="", voice_agent_build_packages=[]).good()
+    """Without a bundle, a wheel or a network, and by the tag of the program alone: the gate finds it restarted."""
+    operator.play("--tags", "program", voice_agent_version=NEW, voice_agent_bundle="").good()
+    assert "0" not in operator.each(Device.pid).values()
     assert operator.each(Device.link) == dict.fromkeys(RELEASES, NEW)
     operator.each(lambda device: device.marker("newest"))
     operator.play(playbook="rollback.yml", voice_agent_rollback_state=True).good()

@@ -67,7 +67,7 @@ def test_it_stops_cleanly_and_says_so(fresh: Service, record_property: Record) -
 def test_what_it_leaves_behind_is_its_own(fresh: Service) -> None:
     fresh.machine.run(["systemctl", "stop", UNIT], timeout=STOP_S)
     owner = fresh.machine.run(["stat", "-c", "%U %a", "/var/lib/voice-agent"]).stdout.strip()
-    assert owner == "voice-agent 700"
+    assert owner == "voice-agent 711"
     open_files = fresh.machine.sh("find /var/lib/voice-agent -type f -perm /077")
     assert open_files == ""
     assert fresh.machine.run(["test", "-e", "/run/voice-agent"], check=False).returncode == 1

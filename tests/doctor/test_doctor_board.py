@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from agent.audio.alsa import Direction, Format
-from agent.config import Config
+from agent.config import Config, Mic
 from agent.doctor import board, clock, devices, disk, realtime, versions
 from agent.doctor.context import Context
 from agent.doctor.finding import Finding
@@ -89,7 +90,10 @@ def test_memory_nearly_full(tmp_path: Path) -> None:
 def test_nonsense_and_nothing(tmp_path: Path) -> None:
     (empty,) = board.examine(at(tmp_path))
     assert "not a Raspberry Pi" in empty.detail
-    assert "throttling" not in pi(tmp_path, throttled="nonsense", temperature="-", meminfo="x")
+    unknown = pi(tmp_path, throttled="nonsense", temperature="-", meminfo="x")
+    assert set(unknown) == {"board", "throttling"}
+    assert unknown["throttling"].severity == "info"
+    assert unknown["throttling"].remedy
 
 
 def test_this_machine() -> None:
@@ -119,6 +123,16 @@ def test_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert disk.room("state", tmp_path).severity == "failure"
 
 
+@pytest.mark.parametrize(("what", "severity"), [("state", "warning"), ("models", "ok")])
+def test_only_models_may_be_read_only(
+    what: str, severity: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = list(os.statvfs(tmp_path))
+    real[8] |= os.ST_RDONLY
+    monkeypatch.setattr(os, "statvfs", lambda folder: os.statvfs_result(real))
+    assert disk.room(what, tmp_path).severity == severity
+
+
 @pytest.mark.parametrize(
     ("conf", "severity"),
     [("[Journal]\nStorage=volatile\n", "ok"), ("[Journal]\n#Storage=auto\n", "info"), ("", "info")],
@@ -130,16 +144,28 @@ def test_wear_of_a_card(tmp_path: Path, conf: str, severity: str) -> None:
     assert [finding.severity for finding in found] == [severity]
 
 
-def test_who_holds_a_device(tmp_path: Path) -> None:
-    put(
-        tmp_path,
-        **{
-            "proc/asound/card1/pcm0c/sub0/status": "state: RUNNING\nowner_pid   : 4711\ntrigger_time: 1.2\n",
-            "proc/asound/card1/pcm0p/sub0/status": "closed\n",
-        },
-    )
-    assert list(devices.held_by(at(tmp_path), "capture")) == [4711]
-    assert list(devices.held_by(at(tmp_path), "playback")) == []
+@pytest.mark.parametrize(
+    ("direction", "device", "holders"),
+    [
+        ("capture", "hw:1", [4711, 4713]),
+        ("capture", "plughw:CARD=Mic,DEV=0", [4711]),
+        ("capture", "hw:Mic,1,0", []),
+        ("capture", "dsnoop:CARD=Mic,DEV=1,SUBDEV=1", [4713]),
+        ("capture", "hw:CARD=Camera", [815]),
+        ("playback", "hw:1,0", []),
+        ("capture", "default", []),
+        ("capture", "plug:dsnoop", []),
+    ],
+)
+def test_who_holds_a_device(tmp_path: Path, direction: Direction, device: str, holders: list[int]) -> None:
+    """The one in question: another card's holder has nothing to do with it."""
+    owner = "state: RUNNING\nowner_pid   : {}\ntrigger_time: 1.2\n"
+    held = {"card0/pcm0c/sub0": 815, "card1/pcm0c/sub0": 4711, "card1/pcm1c/sub1": 4713}
+    put(tmp_path, **{f"proc/asound/{pcm}/status": owner.format(pid) for pcm, pid in held.items()})
+    put(tmp_path, **{f"proc/asound/card1/{pcm}/status": "closed\n" for pcm in ("pcm0p/sub0", "pcm1c/sub0")})
+    for name, card in {"Camera": "card0", "Mic": "card1"}.items():
+        (tmp_path / "proc/asound" / name).symlink_to(card)
+    assert list(devices.held_by(at(tmp_path), direction, device)) == holders
 
 
 @pytest.mark.parametrize(
@@ -155,6 +181,14 @@ def test_what_was_negotiated(direction: Direction, form: Format, severity: str, 
     found = devices.negotiated(direction, "plughw:CARD=X", form)
     assert found.severity == severity
     assert words in found.detail
+
+
+@pytest.mark.parametrize(("channel", "missing"), [("mix", False), (0, False), (1, True)])
+def test_a_channel_that_is_not_there(channel: int | str, missing: bool) -> None:
+    mono = Format(16_000, 1, "S16", 160, 8000)
+    found = list(devices.channel(Mic.model_validate({"channel": channel}), mono))
+    assert bool(found) == missing
+    assert all(each.severity == "warning" and "audio.mic.channels = 2" in each.remedy for each in found)
 
 
 def test_versions() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib.util
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sick_llm import SickLlm, answer, closed_port, hang, status
 
+from agent import models
 from agent.config import Config, Llm, LlmProfile
 from agent.doctor import language
 from agent.doctor.context import Context
@@ -86,6 +89,37 @@ def test_nobody_is_there() -> None:
     found = examined(f"http://127.0.0.1:{closed_port()}/v1")
     assert found.figures["code"] == "unreachable"
     assert "curl http://127.0.0.1" in found.remedy
+
+
+@pytest.mark.skipif(importlib.util.find_spec("xllamacpp") is None, reason="xllamacpp is not installed")
+@pytest.mark.skipif(models.installed("smollm2-135m") is None, reason="the model smollm2-135m is not installed")
+def test_how_fast_the_embedded_one_writes() -> None:
+    """Its figures are of what it really wrote: as many tokens take as long as it says, and no longer."""
+    patient = {"first_token_timeout_s": 60.0, "cold_first_token_timeout_s": 90.0, "token_timeout_s": 60.0}
+    own = LlmProfile(kind="embedded", model="smollm2-135m", **patient, total_timeout_s=120.0)
+    began = time.monotonic()
+    (found,) = language.examine(Context(Config(llm=Llm(use=("own",), profiles={"own": own})), False, lambda text: None))
+    took_s = time.monotonic() - began
+    figures = {name: value for name, value in found.figures.items() if isinstance(value, int | float)}
+    assert {"rtf", "tokens_per_s", "read_tokens_per_s", "first_token_ms"} <= set(figures), found
+    assert language.TALE_TOKENS / figures["tokens_per_s"] < took_s
+    assert figures["read_tokens_per_s"] > figures["tokens_per_s"]  # reading is done in batches
+    assert 0.2 < figures["rtf"] * figures["tokens_per_s"] * 4 / language.SPOKEN_S < 5, "a token is about four letters"
+    assert f"{figures['tokens_per_s']} tokens a second: {figures['rtf']:.2f} × real time" in found.detail
+
+
+@pytest.mark.parametrize(("rtf", "severity"), [(0.3, "ok"), (1.2, "warning")])
+def test_a_model_that_writes_slower_than_the_voice_speaks(rtf: float, severity: str) -> None:
+    profile = LlmProfile(kind="embedded", model="big")
+    found = language._answered("own", profile, 0.1, 0.2, language.Pace(40.0, 5.0, rtf))
+    assert found.severity == severity
+    assert ("slower than the voice speaks" in found.remedy) == (severity == "warning")
+
+
+def test_how_long_a_text_is_spoken() -> None:
+    assert language.spoken_s("What a lovely day it is, all of today.") == pytest.approx(38 / 18)
+    assert language.spoken_s("좋은 아침") == pytest.approx(13 / 18)
+    assert language.spoken_s("") == 0.0
 
 
 def test_none_and_unused() -> None:

@@ -7,9 +7,11 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from agent import models as catalogue
+from agent.audio.pcm import RATE_HZ
 from agent.config import AsrSection, Config, Persona, Tts, WakeSection, WakeWord
 from agent.doctor import engines, models
 from agent.doctor.context import Context
@@ -70,9 +72,38 @@ def test_a_model_of_ones_own(tmp_path: Path) -> None:
 @pytest.mark.skipif(importlib.util.find_spec("moonshine_voice") is None, reason="moonshine-voice is not installed")
 def test_the_engines_run() -> None:
     found = {finding.title: finding for finding in engines.examine(context(tts=ESPEAK))}
-    assert set(found) == {"voice", "recogniser", "wake words"}
+    assert set(found) == {"voice", "recogniser", "wake word hey_jarvis"}
     assert all(float(str(each.figures["rtf"])) > 0 for each in found.values())
     assert "november" in str(found["recogniser"].figures["understood"]).lower()
+
+
+def test_each_wake_word_has_a_figure_of_its_own() -> None:
+    """Of two engines. All together cost as much as the dearer one at least; half of it leaves room for chance."""
+    package = importlib.util.find_spec("pymicro_wakeword")
+    assert package
+    assert package.origin
+    nabu = Path(package.origin).parent / "models/okay_nabu.json"
+    words = (WakeWord(model="alexa"), WakeWord(model=str(nabu)), WakeWord(model="hey_jarvis"))
+    sound = np.random.default_rng(0).normal(0, 800, 6 * RATE_HZ).astype(np.int16)
+    found = list(engines._wake(Config(wake=WakeSection(words=words)), sound))
+    assert [finding.title for finding in found] == [
+        "wake word alexa", "wake word okay_nabu", "wake word hey_jarvis", "wake words",
+    ]  # fmt: skip
+    *single, together = (float(str(finding.figures["rtf"])) for finding in found)
+    assert all(0 < factor < 1 for factor in single)
+    assert together > 0.5 * max(single)
+    assert "alexa, okay_nabu, hey_jarvis" in found[-1].detail
+    assert [finding.figures["engine"] for finding in found[1:3]] == ["microwakeword", "openwakeword"]
+    assert found[-1].figures["engine"] == "microwakeword, openwakeword"
+
+
+def test_a_wake_word_that_is_damaged_hides_no_other(tmp_path: Path) -> None:
+    (tmp_path / "computer.onnx").write_bytes(b"x")
+    words = (WakeWord(model=f"{tmp_path}/computer.onnx"), WakeWord(model="hey_jarvis"))
+    sound = np.zeros(2 * RATE_HZ, np.int16)
+    broken, whole = engines._wake(Config(wake=WakeSection(words=words)), sound)
+    assert (broken.title, broken.severity) == ("wake word computer", "failure")
+    assert (whole.title, "rtf" in whole.figures) == ("wake word hey_jarvis", True)
 
 
 def test_engines_that_do_not(tmp_path: Path) -> None:

@@ -18,8 +18,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agent.audio.alsa import DeviceError
-from agent.config import Config
-from agent.doctor import devices, report, service
+from agent.config import Audio, Config, Mic, Speaker
+from agent.doctor import devices, realtime, report, service, sound
 from agent.doctor.context import Context
 from agent.doctor.finding import Finding
 from agent.doctor.report import Report, Unreadable
@@ -137,6 +137,39 @@ def test_a_device_that_the_service_holds(folder: Path, living: int) -> None:
     assert f"process {os.getpid()}" in taken.detail
 
 
+def test_chirps_are_not_excused_by_a_service_that_has_nothing(
+    folder: Path, living: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(mic: Mic) -> None:
+        raise DeviceError("busy", f"{mic.device} is in use by another program; stop it")
+
+    monkeypatch.setattr(devices, "open_mic", busy)
+    status = folder / "proc/asound/card0/pcm0c/sub0/status"
+    status.parent.mkdir(parents=True)
+    write(folder, living)
+    context = Context(Config(), True, lambda text: None, folder)
+    for owner, severity, words in ((living, "info", "the running service"), (os.getpid(), "failure", "in use by")):
+        status.write_text(f"state: RUNNING\nowner_pid   : {owner}\n")
+        (found,) = sound.examine(context)
+        assert (found.part, found.severity) == ("sound", severity)
+        assert words in found.detail
+
+
+def test_a_child_that_is_not_to_be_in_real_time_is_not_blamed(folder: Path) -> None:
+    """One that looks like the service, with an ordinary process that looks like its speaker's."""
+    child = "print('up', flush=True); import sys; sys.stdin.read()"
+    start = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}, 'agent.audio.speaker'])"
+    command = [sys.executable, "-c", start, "voice-agent"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as service:
+        assert service.stdout
+        service.stdout.readline()
+        write(folder, service.pid)
+        for wanted, titles in ((True, ["of the service's speaker"]), (False, [])):
+            config = Config(audio=Audio(speaker=Speaker(realtime=wanted)))
+            found = list(realtime.examine(Context(config, False, lambda text: None)))
+            assert [each.title for each in found if each.severity == "warning"] == titles
+
+
 def test_no_right_to_read(folder: Path) -> None:
     (folder / report.NAME).mkdir()
     found = report.read()
@@ -167,13 +200,23 @@ def test_it_never_hears(folder: Path, living: int) -> None:
     ("changes", "severity", "words"),
     [
         ({}, "ok", "active"),
-        ({"NRestarts": "4", "ExecMainStatus": "70"}, "warning", "restarted 4 times"),
-        ({"NRestarts": "1", "ExecMainStatus": "100"}, "info", "the last exit code 100, as asked"),
+        ({"NRestarts": "4"}, "warning", "active (running), restarted by systemd 4 times"),
+        ({"NRestarts": "1"}, "warning", "restarted by systemd once"),
         ({"ActiveState": "failed", "Result": "exit-code", "ExecMainStatus": "78"}, "failure", "bad configuration"),
         (
             {"ActiveState": "activating", "SubState": "auto-restart", "ExecMainStatus": "75"},
             "failure",
             "again and again",
+        ),
+        (
+            {"ActiveState": "activating", "SubState": "auto-restart-queued", "ExecMainStatus": "70"},
+            "failure",
+            "again and again",
+        ),
+        (
+            {"ActiveState": "failed", "Result": "watchdog", "ExecMainCode": "3", "ExecMainStatus": "6"},
+            "failure",
+            "killed by SIGABRT",
         ),
         ({"ActiveState": "inactive", "SubState": "dead"}, "warning", "inactive"),
         ({"ActiveState": "activating", "SubState": "start"}, "info", "activating"),

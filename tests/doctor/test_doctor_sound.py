@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from agent.audio import alsa
 from agent.config import Audio, Config, Mic, Speaker
 from agent.doctor import sound
 from agent.doctor.chirp import Channel, Heard, NotHeard, Train
@@ -44,6 +45,22 @@ def test_chirps_are_heard(echoing: Room) -> None:
     assert found["clipping"].severity == "ok"
     assert found["noise floor"].severity == "ok"
     assert {"xruns", "rate error"} <= set(found)
+
+
+def test_a_mixer_is_as_before(echoing: Room, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Meanwhile it is as configured: so the chirps are loud."""
+    monkeypatch.setattr(sound, "Train", lambda: Train((0.0, 0.5, 1.1)))
+    usual = alsa.volumes(alsa.mixer("default", "Master"))
+    soft = [6_000] * len(usual)
+    alsa.set_volumes(alsa.mixer("default", "Master"), soft)
+    try:
+        config = Config(audio=Audio(speaker=Speaker(mixer="Master", volume_percent=100)))
+        found = by_title(sound.examine(context(config)))
+        after = alsa.volumes(alsa.mixer("default", "Master"))
+    finally:
+        alsa.set_volumes(alsa.mixer("default", "Master"), usual)
+    assert float(str(found["level"].figures["level_dbfs"])) > -40
+    assert after == soft
 
 
 def test_a_speaker_that_nobody_hears(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,6 +126,7 @@ def test_a_good_room() -> None:
         ({"level_dbfs": -55.0}, "level"),
         ({"clipped": 0.02}, "clipping"),
         ({"start_s": 1.2}, "round trip"),
+        ({"start_s": 0.1}, "round trip"),
         ({"ppm": -900.0}, "rate error"),
         ({"ppm": None, "jitter_us": 4000.0}, "rate error"),
     ],

@@ -107,6 +107,17 @@ def test_replacing(tmp_path: Path) -> None:
     assert sorted(each.name for each in path.parent.iterdir()) == ["config.toml", "config.toml.bak"]
 
 
+def test_a_link_stays_a_link(tmp_path: Path) -> None:
+    real, link = tmp_path / "shared/config.toml", tmp_path / "config.toml"
+    real.parent.mkdir()
+    real.write_text(BEGINNING)
+    link.symlink_to(real)
+    document.check_writable(link)
+    assert document.replace(link, "version = 1\nmqtt.enabled = false\n") == real.with_name("config.toml.bak")
+    assert link.is_symlink()
+    assert "false" in real.read_text()
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_a_folder_of_somebody_else() -> None:
     with pytest.raises(NotWritable, match="sudo"):

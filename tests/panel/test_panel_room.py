@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import os
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -240,6 +241,29 @@ def test_without_gpio_the_switch_is_on_the_lights_of_the_kernel_tell_trouble(
     assert (led / "brightness").read_text() == "0"
     assert Path.cwd() == before
     assert {record.code for record in caplog.records} == {"panel.failed"}  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("switch", [True, False])
+def test_a_light_that_hangs_is_noticed_where_it_hides_the_switch(
+    pins: Any, told: Told, tmp_path: Path, switch: bool
+) -> None:
+    """The file of the LED is a pipe that nobody reads: opening it to write never ends."""
+    led = tmp_path / "led"
+    led.mkdir()
+    os.mkfifo(led / "brightness")
+    (led / "max_brightness").write_text("255")
+    section = Section(lights="sysfs", sysfs_led=str(led), mute_switch=MuteSwitch(pin=22 if switch else None))
+    with living(section, pins, told) as panel:
+        end = clock.now().mono + 0.5
+        while clock.now().mono < end and clock.now().mono - panel.progress() < 0.2:
+            threading.Event().wait(0.01)
+        assert (clock.now().mono - panel.progress() >= 0.2) == switch
+        reader = os.open(led / "brightness", os.O_RDONLY | os.O_NONBLOCK)
+        until = clock.now().mono + WAIT_S
+        while clock.now().mono - panel.progress() > 0.1:
+            assert clock.now().mono < until, "it works again, and that is not seen"
+            threading.Event().wait(0.01)
+    os.close(reader)
 
 
 def test_without_anything_wired_there_is_no_thread(told: Told) -> None:

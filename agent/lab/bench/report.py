@@ -10,7 +10,6 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,7 +20,7 @@ from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
-from agent import models
+from agent import models, version
 from agent.lab.bench.usage import cores
 from agent.speaking.piper import Piper
 
@@ -73,7 +72,7 @@ def complete(name: str, figures: Figures, progress: Progress) -> Figures:
     return {
         "bench": name,
         **figures,
-        "version": version("voice-agent"),
+        "version": version(),
         "machine": machine(),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "config": hashlib.sha256(settings.encode()).hexdigest()[:12],
