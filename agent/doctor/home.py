@@ -38,9 +38,7 @@ def _device(name: str, facts: Facts, config: Config) -> Finding:
         remedy = "set mqtt.enabled and home_assistant.discovery"
         return Finding("language", "info", title, f"not announced over MQTT, {HERE}", remedy, figures)
     if facts.device is None:
-        remedy = (
-            "is its MQTT integration set up, with our broker? `voice-agent doctor --only broker` looks at ours"
-        )
+        remedy = "is its MQTT integration set up, with our broker? `voice-agent doctor --only broker` looks at ours"
         return Finding("language", "warning", title, f"it knows no {identifier}, {HERE}", remedy, figures)
     if facts.device.area is None:
         remedy = f"in Home Assistant, under Settings, Devices, give {identifier} an area"
