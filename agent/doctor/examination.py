@@ -30,7 +30,7 @@ LIMITS_S: Mapping[str, float] = {
     "service": 20.0,
     "realtime": 20.0,
     "devices": 25.0,
-    "sound": 60.0,
+    "sound": 90.0,
     "panel": 15.0,
     "models": 180.0,  # a few hundred MB from an SD card
     "engines": 300.0,  # a small Pi loads for half a minute

@@ -12,14 +12,18 @@ folder=${VOICE_AGENT_ROOTS:-$here/.cache/roots}
 tar=$folder/$release-$arch.tar
 packages=systemd,systemd-sysv,dbus,python3,python3-venv,openssh-server,ca-certificates,iproute2
 
+mkdir -p "$folder"
+# One at a time: an emulator that two register at once is refused to the second.
+exec 8>"$folder/emulation.lock"
+flock 8
 if [ "$arch" != "$(dpkg --print-architecture)" ] && ! arch-test "$arch" >/dev/null 2>&1; then
   mountpoint -q /proc/sys/fs/binfmt_misc || mount -t binfmt_misc binfmt_misc /proc/sys/fs/binfmt_misc
   update-binfmts --enable "qemu-$([ "$arch" = arm64 ] && echo aarch64 || echo "$arch")"
 fi
+exec 8>&-
 # Eight times as fast as the default.
 export QEMU_CPU=${QEMU_CPU:-cortex-a72}
 
-mkdir -p "$folder"
 exec 9>"$tar.lock"
 flock 9
 if [ ! -s "$tar" ]; then

@@ -23,7 +23,7 @@ PYTEST = (
 @pytest.mark.timeout(2400)  # the first one waits for the image to be made, which takes as long as the network does
 @pytest.mark.parametrize("file", sorted(file.name for file in INSIDE.glob("test_*.py")))
 def test_in_the_guest(guest: Guest, file: str, capsys: pytest.CaptureFixture[str]) -> None:
-    done = guest.run(PYTEST + file, 600)
+    done = guest.run(PYTEST + file, 1500)
     told = [line for line in done.stdout.splitlines() if line.startswith(("measured:", "PASSED", "SKIPPED"))]
     with capsys.disabled():
         sys.stdout.write("\n  ".join([f"\n{file}", *told]) + "\n")

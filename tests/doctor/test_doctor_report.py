@@ -120,12 +120,19 @@ def test_any_health_is_read_or_refused(health: Any) -> None:
     assert isinstance(parsed, Report)
 
 
+def capture_of_card(folder: Path, name: str) -> Path:
+    """The status file of the capture device of card 0, which the kernel also shows by the card's name."""
+    status = folder / "proc/asound/card0/pcm0c/sub0/status"
+    status.parent.mkdir(parents=True)
+    (folder / "proc/asound" / name).symlink_to("card0")
+    return status
+
+
 def test_a_device_that_the_service_holds(folder: Path, living: int) -> None:
     """That is how it should be, and not looked into; held by somebody else, it is a fault."""
     context = Context(Config(), True, lambda text: None, folder)
     busy = DeviceError("busy", "plughw:CARD=Mic is in use by another program; stop it")
-    status = folder / "proc/asound/card0/pcm0c/sub0/status"
-    status.parent.mkdir(parents=True)
+    status = capture_of_card(folder, "Mic")
     write(folder, living)
     status.write_text(f"state: RUNNING\nowner_pid   : {living}\n")
     held = devices.refused(context, "capture", "plughw:CARD=Mic", busy)
@@ -144,10 +151,10 @@ def test_chirps_are_not_excused_by_a_service_that_has_nothing(
         raise DeviceError("busy", f"{mic.device} is in use by another program; stop it")
 
     monkeypatch.setattr(devices, "open_mic", busy)
-    status = folder / "proc/asound/card0/pcm0c/sub0/status"
-    status.parent.mkdir(parents=True)
+    status = capture_of_card(folder, "Mic")
     write(folder, living)
-    context = Context(Config(), True, lambda text: None, folder)
+    config = Config(audio=Audio(mic=Mic(device="plughw:CARD=Mic")))
+    context = Context(config, True, lambda text: None, folder)
     for owner, severity, words in ((living, "info", "the running service"), (os.getpid(), "failure", "in use by")):
         status.write_text(f"state: RUNNING\nowner_pid   : {owner}\n")
         (found,) = sound.examine(context)

@@ -50,6 +50,16 @@ def sharing() -> Iterator[Callable[[str], None]]:
 
 
 @pytest.fixture
+def told() -> Callable[[str, str], None]:
+    """Prints a finding for the report on the host."""
+
+    def tell(what: str, found: str) -> None:
+        sys.stdout.write(f"measured: {what}: {found}\n")
+
+    return tell
+
+
+@pytest.fixture
 def measured() -> Callable[[str, float], None]:
     """Prints a figure for the report on the host."""
 
