@@ -41,6 +41,15 @@ HOUSE: Mapping[str, str] = {
     "member/DEVICE": "the device belongs to the group; empty once it has left",
 }
 
+HERMES: Mapping[str, str] = {
+    "hotword/WORD/detected": "the wake word was heard; `currentSensitivity` is `wake.threshold`",
+    "dialogueManager/sessionStarted": "a turn listens or thinks",
+    "asr/textCaptured": "what was said; only with `privacy.publish_transcript`",
+    "dialogueManager/sessionEnded": "the turn is over; `reason`: `nominal`, `abortedByUser`, `timeout`, `error`",
+    "tts/say": "**read**, where `siteId` is the device: an announcement, as by `cmd/say`",
+    "tts/sayFinished": "it has been heard, or cut, or refused",
+}
+
 
 def topics() -> str:
     """The topics below a device's root, as one table."""
@@ -71,6 +80,13 @@ def house() -> str:
     return "\n".join(rows) + "\n\n" + "\n\n".join(_example(messages[name][-1]) for name in HOUSE)
 
 
+def hermes() -> str:
+    """The topics of Hermes, and an example of each."""
+    messages = by_name(evening(), "hermes")
+    rows = ["| topic | what |", "|---|---|", *(f"| `hermes/{name}` | {about} |" for name, about in HERMES.items())]
+    return "\n".join(rows) + "\n\n" + "\n\n".join(_example(messages[name][-1]) for name in HERMES)
+
+
 def by_name(messages: Iterable[Message], root: str) -> dict[str, list[Message]]:
     """Messages below a root by what the reference calls their topic, in order."""
     named: dict[str, list[Message]] = {}
@@ -84,7 +100,7 @@ def _name(topic: str) -> str:
     for kind, placeholder in (("setting", "NAME"), ("member", "DEVICE")):
         if topic.startswith(f"{kind}/"):
             return f"{kind}/{placeholder}"
-    return topic
+    return "hotword/WORD/detected" if topic.startswith("hotword/") else topic
 
 
 def _example(message: Message) -> str:
