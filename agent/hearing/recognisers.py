@@ -2,8 +2,8 @@
 
 Rules:
 - The recogniser of whoever is spoken to most is loaded at the start; that of another language when somebody first says
-  its persona's wake word. It loads while that one speaks, whose sound waits for it, so that the first answer comes a
-  second or two late, and none is lost.
+  its persona's wake word. It loads while that one speaks, whose sound waits for it, so that the first answer comes late
+  (the small Korean model needs 2.8 s of a core), and nothing is lost.
 - What is not that first one leaves the memory again `keep_s` seconds after its last use: two of them are more than a
   small device has beside a voice. The price is the same delay once more.
 - Health of the part "asr": the first one's counts; another one that fails makes it degraded, since most still works.

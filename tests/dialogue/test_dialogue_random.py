@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from scripts import Script
 
 from agent.commands import Answer, AskLlm, Command, Earcon, SetVolume, Speak, StartListening, TurnEnded
+from agent.dialogue.cast import Cast
 from agent.dialogue.loudness import loudness
 from agent.dialogue.quiet import Hours
 from agent.dialogue.state import Contending, Idle, Listening, Rules, Speaking, State, Thinking, Transcribing
@@ -62,6 +63,7 @@ EVENTS = int(os.environ.get("VOICE_AGENT_RANDOM_EVENTS", "20000"))
 PER_SCRIPT = 50
 
 RIVALS = ("hall", "office")
+WORDS = ("hey_jarvis", "alexa")
 IDS = count()  # no two requests have the same id
 
 INTENTS = [None, *(Intent(n) for n in ("time", "date", "stop", "repeat", "volume_up", "mute", "unheard of"))]
@@ -78,6 +80,9 @@ REQUESTS = [
     SettingRequest("volume", 50),
     SettingRequest("night_volume", 10),
     AskRequest("why"),
+    AskRequest("warum", persona="butler"),
+    SayRequest("Tee", "low", persona="butler"),
+    ListenRequest("nobody"),
     AskRequest("time", Intent("time")),
     MuteRequest(on=True),
     MuteRequest(on=False),
@@ -90,6 +95,7 @@ REQUESTS = [
 RULES = [
     Rules(),
     Rules(follow_up=4.0, follow_ups=2, barge_in=False),
+    Rules(follow_up=4.0, history_turns=2, cast=Cast("", {"butler": "de", "nari": "ko"}, {"alexa": "nari"})),
     Rules(follow_up=1.0, quiet=Hours(time(15, 46), time(15, 47)), night_volume=20, pending_says=2),
 ]
 
@@ -98,7 +104,7 @@ def event(script: Script, choice: int, lag: int, variant: int) -> Event:
     """One of all events: of the current turn, mostly, of an older or of one that never was."""
     at, turn = script.at, max(0, script.state.turn - lag)
     makers = [
-        lambda: Wake(at, "hey_jarvis", 0.7, at.mono - (variant % 3), float(variant)),
+        lambda: Wake(at, WORDS[variant // 3 % 2], 0.7, at.mono - (variant % 3), float(variant)),
         lambda: SpeechStarted(at, turn, at.mono),
         lambda: Partial(at, turn, "so far"),
         lambda: Endpoint(at, turn, at.mono, ("silence", "no_speech", "too_long")[variant % 3]),  # type: ignore[arg-type]
@@ -127,7 +133,7 @@ def usual(script: Script, variant: int) -> Event:
     at, turn = script.at, script.state.turn
     match script.state.activity:
         case Idle():
-            return Wake(at, "hey_jarvis", 0.7, at.mono)
+            return Wake(at, WORDS[variant % 2], 0.7, at.mono)
         case Contending():
             return DeadlinePassed(at)
         case Listening():
@@ -165,6 +171,20 @@ def check_manners(script: Script, before: State, commands: list[Command]) -> Non
     assert after.talk.follow_up <= after.rules.follow_ups
 
 
+def check_personas(script: Script, commands: list[Command]) -> None:
+    """All of a turn is one persona's, and no persona is told what was said to another."""
+    talk, cast = script.state.talk, script.state.rules.cast
+    assert talk.persona in ("", *cast.languages)
+    for command in commands:
+        if isinstance(command, StartListening | AskLlm):
+            assert command.persona == talk.persona
+        if isinstance(command, AskLlm):
+            own = [past.exchange for past in script.state.history if past.persona == talk.persona]
+            assert list(command.history) == own
+    kept = Counter(past.persona for past in script.state.history)
+    assert all(count <= script.state.rules.history_turns for count in kept.values())
+
+
 def to_idle(script: Script) -> None:
     """Firing deadlines alone reaches idle; announcements that wait need a turn each."""
     limit = 10 * (1 + len(script.state.pending))
@@ -193,6 +213,7 @@ def test_anything_may_happen(choices: list[tuple[int, int, int, float]], rules: 
         commands = script.play(event(script, choice, lag, variant))
         check(script, before.turn, commands)
         check_manners(script, before, commands)
+        check_personas(script, commands)
     to_idle(script)
     ended = Counter(command.turn for command in script.commands if isinstance(command, TurnEnded))
     assert set(ended) == set(range(1, script.state.turn + 1)), "a turn got lost"
