@@ -126,7 +126,7 @@ lock: ## pin the dependencies anew (ARGS="--upgrade")
 	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }
 	$(UV_COMPILE) requirements-build.in -o requirements-build.txt
 	$(UV_COMPILE) pyproject.toml -o requirements.txt
-	for extra in gpio moonshine local-llm; do \
+	for extra in gpio moonshine local-llm mcp; do \
 	  $(UV_COMPILE) pyproject.toml --extra $$extra --constraint requirements.txt -o .cache/whole.txt && \
 	  python3 deploy/bundle/extra_lock.py .cache/whole.txt requirements.txt > requirements-$$extra.txt; done
 	$(UV_COMPILE) pyproject.toml --extra dev -o requirements-dev.txt
