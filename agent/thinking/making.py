@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agent.clock import Clock
 from agent.config import Config, LlmProfile
+from agent.events import Event
 from agent.identity import device_id, device_name
 from agent.thinking.answerer import Answerer
 from agent.thinking.embedded import Embedded
+from agent.thinking.mcp import Mcp
+from agent.thinking.toolbox import Toolbox
 
 
 def answerer(name: str, profile: LlmProfile, config: Config, clock: Clock, server: Embedded | None) -> Answerer:
@@ -19,6 +24,12 @@ def answerer(name: str, profile: LlmProfile, config: Config, clock: Clock, serve
     from agent.thinking.location import Remote
 
     return Endpoint(name, profile, server or Remote(profile), clock)
+
+
+def toolbox(config: Config, emit: Callable[[Event], None], clock: Clock) -> Toolbox | None:
+    """What the language models may use; None where nothing is configured."""
+    servers = config.tools.mcp
+    return Toolbox(config.tools, [Mcp(name, servers[name]) for name in servers], emit, clock) if servers else None
 
 
 def announced_as(config: Config) -> str | None:
