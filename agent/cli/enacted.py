@@ -48,6 +48,7 @@ from agent.events import (
     SettingChanged,
     SpeechDone,
     SpeechStarted,
+    ToolUsed,
     TtsFirst,
     Wake,
 )
@@ -166,6 +167,7 @@ def _question(kitchen: Kitchen, s: float) -> None:
         Partial(at(s + 0.5), turn, "how far"),
         Endpoint(at(s + 1.4), turn, s + 0.8, "silence"),
         Final(at(s + 1.45), turn, QUESTION),
+        ToolUsed(at(s + 1.6), turn, "GetDateTime", "home", "done", 38),
         ReplyDelta(at(s + 1.7), turn, REPLY),
         ClauseReady(at(s + 1.72), turn, REPLY),
         ReplyDone(at(s + 1.75), turn),

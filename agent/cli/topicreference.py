@@ -31,6 +31,7 @@ ABOUT: Mapping[str, str] = {
     "event/error": "something did not work; `code` for automations, `message` for people",
     "event/examined": "the doctor has looked, by `cmd/doctor`",
     "event/reload": "the configuration was read anew, or refused",
+    "event/tool": "a tool was called; `decision`: `done`, `failed`, `unavailable`, `declined`, or why it was refused",
     "event/yielded": "another device of the group heard the wake word better, and answers",
     "result": "the answer to a command that carried an `id`, and to one that could not be understood",
     "instance": "MQTT 3.1.1 only: a random name of the process, by which two devices of one name find out",

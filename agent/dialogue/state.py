@@ -140,6 +140,9 @@ class Talk:
 
     `announcement`: what is said in it; then nobody has asked. `aloud`: the question is spoken, not typed. `follow_up`:
     how many follow-ups led here; 0: none, a wake word or a command began it. `persona`: with whom one talks.
+
+    `question`: which call somebody is asked to agree to, "" for none (`agent.dialogue.confirmation`); `thinker`: the
+    turn in which the language model was asked, where that was an earlier one, else 0.
     """
 
     turn: Turn = 0
@@ -150,6 +153,8 @@ class Talk:
     aloud: bool = False
     follow_up: int = 0
     persona: str = ""
+    question: str = ""
+    thinker: Turn = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from agent.commands import AskLlm, Command, Earcon, Exchange, Scalar, ShowEvent, ShowTranscript, Speak, StartListening
+from agent.dialogue import confirmation
 from agent.dialogue.answers import answer
 from agent.dialogue.followup import wanted
 from agent.dialogue.phrases import phrase
@@ -13,6 +14,7 @@ from agent.dialogue.replies import begin, end, fail, leave, silence, speak, spea
 from agent.dialogue.state import Listening, Speaking, State, Step, Thinking, Transcribing, enter
 from agent.events import (
     AsrFailed,
+    ConfirmDue,
     Endpoint,
     Final,
     LlmFailed,
@@ -22,6 +24,7 @@ from agent.events import (
     SpeechDone,
     SpeechFailed,
     SpeechStarted,
+    ToolUsed,
     Wake,
 )
 from agent.requests import Intent, shown
@@ -133,10 +136,14 @@ def _locally(state: State, now: float, wall: datetime, intent: Intent) -> Step:
     return answered, (ShowEvent("intent", state.turn, told), *commands)
 
 
-def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed) -> Step:
-    """What the LLM tells of the current turn."""
+def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed | ConfirmDue | ToolUsed) -> Step:
+    """What the LLM tells of the current turn, or of the one before a question that it had to ask."""
     now = event.at.mono
     match (state.activity, event):
+        case (_, ConfirmDue()):
+            return confirmation.asked(state, event)
+        case (_, ToolUsed()):
+            return _used(state, event)
         case (Thinking() | Speaking(complete=False), ReplyDelta(text=text)):
             return _write(state, now, text)
         case (Thinking(fallback=Intent() as intent), ReplyDone() | LlmFailed()):
@@ -158,6 +165,16 @@ def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed) -> Step:
             return state, ()
 
 
+def _used(state: State, event: ToolUsed) -> Step:
+    """Work goes on: where nothing is heard of it for a while, there is another sound."""
+    data: dict[str, Scalar] = {"name": event.name, "server": event.server, "decision": event.decision, "ms": event.ms}
+    shown = ShowEvent("tool", state.turn, data)
+    if not isinstance(state.activity, Thinking):
+        return state, (shown,)
+    sound_at = state.activity.sound_at or event.at.mono + state.rules.thinking_sound_after
+    return enter(state, replace(state.activity, sound_at=sound_at)), (shown,)
+
+
 def _write(state: State, now: float, text: str) -> Step:
     talk = replace(state.talk, reply=state.talk.reply + text)
     speaking = Speaking(speaking_until(state, now, talk.reply) + state.rules.thinking_limit, complete=False)
@@ -167,6 +184,8 @@ def _write(state: State, now: float, text: str) -> Step:
 def speaking(state: State, event: SpeechDone | SpeechFailed) -> Step:
     """What the mouth tells: of the current turn, or of the interrupted one that is closing."""
     now = event.at.mono
+    if state.talk.question and isinstance(state.activity, Speaking):
+        return confirmation.put(state, event)
     match (state.activity, event):
         case (Speaking(invites=True), SpeechDone(heard=heard, cut=False)):
             ended, commands = end(state, now, "answered", heard)
