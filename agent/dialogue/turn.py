@@ -59,10 +59,9 @@ def listen(
 ) -> Step:
     """Open the ear for a new turn."""
     state = begin(state, request, aloud=True, persona=persona)
-    loading = "asr" in state.health and state.health["asr"].status == "loading"
-    limit = state.rules.listening_limit + (state.rules.loading_limit if loading else 0.0)
-    sound: tuple[Command, ...] = (Earcon(state.turn, "thinking"),) if loading else ()
-    listening = enter(state, Listening(now + limit, chime_at=None if loading else chime_at))
+    limit = state.rules.listening_limit + state.loading
+    sound: tuple[Command, ...] = (Earcon(state.turn, "thinking"),) if state.loading else ()
+    listening = enter(state, Listening(now + limit, chime_at=None if state.loading else chime_at))
     return listening, (StartListening(state.turn, since, persona=persona), *sound)
 
 
@@ -93,9 +92,9 @@ def hearing(state: State, event: SpeechStarted | Partial | Endpoint | Final | As
         case (Listening(), Endpoint(cause="no_speech")):
             return _unasked(state, now)
         case (Listening(), Endpoint()):
-            loading = "asr" in state.health and state.health["asr"].status == "loading"
-            limit = state.rules.final_limit + (state.rules.loading_limit if loading else 0.0)
-            return enter(state, Transcribing(now + limit)), ()
+            transcribing = enter(state, Transcribing(now + state.rules.final_limit + state.loading))
+            late = state.loading and state.rules.cast.languages  # it has just begun to load
+            return transcribing, (Earcon(state.turn, "thinking"),) if late else ()
         case (Listening() | Transcribing(), Final(text=text, intent=intent)):
             return _understood(state, now, event.at.wall, text, intent)
         case (Listening() | Transcribing(), AsrFailed(reason=reason)):

@@ -120,11 +120,15 @@ def test_a_voice_that_only_another_persona_needs_goes_after_a_while_and_comes_ag
     spoken = d.say(3, "nari", "No.")
     assert isinstance(spoken, Spoken)
     assert spoken.rate_hz == 24_000
-    kept = desk({"": (LOW,), "nari": (HIGH, LOW)})
-    assert isinstance(kept.say(1, "nari"), Spoken)
-    kept.now += 1e6
-    kept.voices.tick(kept.now)
-    assert kept.pids() == 1
+
+
+def test_where_there_is_room_all_are_there_from_the_start_and_stay(desk: Callable[..., Desk]) -> None:
+    d = desk({"": (LOW,), "twin": (LOW,), "nari": (HIGH, LOW)}, keep_s=0.0)
+    d.voices.start()
+    assert [isinstance(d.say(turn, name), Spoken) for turn, name in ((1, "nari"), (2, ""))] == [True, True]
+    d.now += 1e6
+    d.voices.tick(d.now)
+    assert d.pids() == 2
 
 
 def test_speakers_are_made_from_the_configuration(joe: Path, espeak_ng: str) -> None:
