@@ -17,7 +17,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripts import Script
 
-from agent.commands import Answer, AskLlm, Command, Earcon, SetVolume, Speak, StartListening, TurnEnded
+from agent.commands import (
+    Answer,
+    AskLlm,
+    CancelLlm,
+    Command,
+    Confirmed,
+    Earcon,
+    SetVolume,
+    Speak,
+    StartListening,
+    TurnEnded,
+)
 from agent.dialogue.cast import Cast
 from agent.dialogue.loudness import loudness
 from agent.dialogue.quiet import Hours
@@ -27,6 +38,7 @@ from agent.events import (
     AsrFailed,
     Audible,
     ClauseReady,
+    ConfirmDue,
     DeadlinePassed,
     Endpoint,
     Event,
@@ -43,6 +55,7 @@ from agent.events import (
     SpeechDone,
     SpeechFailed,
     SpeechStarted,
+    ToolUsed,
     TtsFirst,
     Wake,
 )
@@ -113,6 +126,10 @@ def event(script: Script, choice: int, lag: int, variant: int) -> Event:
         lambda: ReplyDelta(at, turn, "words "),
         lambda: ReplyDone(at, turn),
         lambda: LlmFailed(at, turn, ("unreachable", "cut_off", "?")[variant % 3]),
+        lambda: ConfirmDue(at, (turn, script.state.talk.thinker)[variant % 2], f"call-{variant}", "unlock"),
+        lambda: ToolUsed(at, turn, "unlock", "home", "done", 9),
+        lambda: ReplyDelta(at, script.state.talk.thinker, "words "),
+        lambda: Final(at, turn, "yes"),
         lambda: ClauseReady(at, turn, "words"),
         lambda: TtsFirst(at, turn),
         lambda: Audible(at, turn, at.mono),
@@ -139,9 +156,12 @@ def usual(script: Script, variant: int) -> Event:
         case Listening():
             return Endpoint(at, turn, at.mono, "silence" if variant % 4 else "no_speech")
         case Transcribing():
-            return Final(at, turn, "what is it", INTENTS[variant % 2])
+            return Final(at, turn, "yes" if script.state.talk.question else "what is it", INTENTS[variant % 2])
         case Thinking() | Speaking(complete=False):
-            return ReplyDelta(at, turn, "words ") if variant % 2 else ReplyDone(at, turn)
+            asked = script.state.talk.thinker or turn
+            if variant % 4 == 0:
+                return ConfirmDue(at, asked, f"call-{variant}", "unlock")
+            return ReplyDelta(at, asked, "words ") if variant % 2 else ReplyDone(at, asked)
         case Speaking():
             return SpeechDone(at, turn, "words")
 
@@ -167,8 +187,23 @@ def check_manners(script: Script, before: State, commands: list[Command]) -> Non
     for command in commands:
         if isinstance(command, StartListening):
             assert not after.mic_off
-            assert (command.first_word_ms is None) == (after.talk.follow_up == 0)
+            assert (command.first_word_ms is None) == (after.talk.follow_up == 0 and not after.talk.question)
     assert after.talk.follow_up <= after.rules.follow_ups
+
+
+def check_consent(script: Script, before: State, happened: Event, commands: list[Command]) -> None:
+    """Only a "yes" to this very question, heard when all of it had been said, is one; and a call is never forgotten."""
+    for command in commands:
+        if isinstance(command, Confirmed) and command.yes:
+            assert isinstance(happened, Final)
+            assert happened.text == "yes"
+            assert isinstance(before.activity, Listening | Transcribing)
+            assert (before.talk.question, before.talk.thinker) == (command.call, command.turn)
+    cancelled = any(isinstance(command, CancelLlm) for command in commands)
+    settled = any(isinstance(command, Confirmed) for command in commands)
+    waiting = before.talk.question and not isinstance(before.activity, Idle)
+    if waiting and script.state.talk.question != before.talk.question:
+        assert cancelled or settled
 
 
 def check_personas(script: Script, commands: list[Command]) -> None:
@@ -199,7 +234,7 @@ def to_idle(script: Script) -> None:
 @settings(max_examples=EVENTS // PER_SCRIPT, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
-        st.tuples(st.integers(0, 27), st.sampled_from([0, 0, 0, 0, 1, 2, -1]), st.integers(0, 47), st.floats(0, 30)),
+        st.tuples(st.integers(0, 33), st.sampled_from([0, 0, 0, 0, 1, 2, -1]), st.integers(0, 47), st.floats(0, 30)),
         min_size=PER_SCRIPT,
         max_size=PER_SCRIPT,
     ),
@@ -210,9 +245,11 @@ def test_anything_may_happen(choices: list[tuple[int, int, int, float]], rules: 
     for choice, lag, variant, pause in choices:
         script.time += pause / 10
         before = script.state
-        commands = script.play(event(script, choice, lag, variant))
+        happened = event(script, choice, lag, variant)
+        commands = script.play(happened)
         check(script, before.turn, commands)
         check_manners(script, before, commands)
+        check_consent(script, before, happened, commands)
         check_personas(script, commands)
     to_idle(script)
     ended = Counter(command.turn for command in script.commands if isinstance(command, TurnEnded))
