@@ -177,6 +177,6 @@ def test_one_can_choose_between_personas_where_there_are_some() -> None:
 def test_the_page_for_owners_shows_what_can_be_loaded(folder: Path) -> None:
     page = (Path(__file__).parents[1] / "docs/personas.md").read_text(encoding="utf-8")
     example = page.partition("```toml")[2].partition("```")[0]
-    config = load(folder, f'{example}\n[llm.profiles.home]\nbase_url = "http://localhost:11434/v1"')
+    config = load(folder, example)
     assert list(config.personas) == ["nari", "butler"]
     assert engines.choose(config).of("nari").asr.model == folder / "vosk-small-ko"
