@@ -1,7 +1,7 @@
 """An MCP server as a source of tools (https://modelcontextprotocol.io): connected at first use, and again when lost.
 
 The protocol is spoken by the `mcp` package's client; it is imported in a thread of its own, since that takes a second
-and 36 MB, and only where a server is configured.
+and 30 MB, and only where a server is configured.
 
 Rules:
 - One task owns the connection. Whoever asks for tools or makes a call wakes it, waits for it at most

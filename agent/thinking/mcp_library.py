@@ -1,4 +1,4 @@
-"""What of the `mcp` package is used: imported late, in a thread, since that takes a second and 36 MB.
+"""What of the `mcp` package is used: imported late, in a thread, since that takes a second and 30 MB.
 
 Its client speaks the protocol; the ways to a server are our own or guarded (`agent.thinking.mcp_http`, `mcp_stdio`). It
 is asked through the session, so that a server's schemas of results are not evaluated: nothing here depends on them.
