@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import queue
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,24 +23,19 @@ LOW, HIGH = fake("rate=8000"), fake("rate=24000")
 
 
 class Desk:
-    """Voices by persona, driven by hand: reports wait in a list until `until` handles them."""
+    """Voices by persona, driven by hand: reports wait in a queue until `say` handles them."""
 
     def __init__(self, orders: dict[str, tuple[VoiceSpec, ...]], **changes: object) -> None:
-        self.reports: list[Report] = []
+        self.reports: queue.Queue[Report] = queue.Queue()
         self.fatal: list[str] = []
         self.now = 100.0
-        self.voices = Synthesis(orders, self.reports.append, self.fatal.append, **changes)  # type: ignore[arg-type]
+        self.voices = Synthesis(orders, self.reports.put, self.fatal.append, **changes)  # type: ignore[arg-type]
 
     def say(self, turn: int, persona: str, text: str = "Yes.") -> Spoken | Unspoken:
         outcome = self.voices.say(self.now, turn, text, persona)
-        ends = time.monotonic() + WAIT_S
         while outcome is None:
-            assert time.monotonic() < ends, "no voice has said anything"
-            outcome = self.voices.handle(self.now, self.reports.pop(0)) if self.reports else self.wait()
+            outcome = self.voices.handle(self.now, self.reports.get(timeout=WAIT_S))
         return outcome
-
-    def wait(self) -> None:
-        time.sleep(0.005)
 
     def pids(self) -> int:
         return len(self.voices.pids)
