@@ -318,6 +318,7 @@ class SickLlm:
         self._up.set()
         await self._down.wait()
         server.close()
+        await asyncio.sleep(0.01)  # who was just let in gets a task that can be ended, and a socket that is closed
         visits = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in visits:
             task.cancel()

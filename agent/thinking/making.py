@@ -27,9 +27,11 @@ def answerer(name: str, profile: LlmProfile, config: Config, clock: Clock, serve
 
 
 def toolbox(config: Config, emit: Callable[[Event], None], clock: Clock) -> Toolbox | None:
-    """What the language models may use; None where nothing is configured."""
-    servers = config.tools.mcp
-    return Toolbox(config.tools, [Mcp(name, servers[name]) for name in servers], emit, clock) if servers else None
+    """What the language models may use; None where nothing is configured. In the loop that it will belong to."""
+    sources = [Mcp(name, server) for name, server in config.tools.mcp.items()]
+    for source in sources:
+        source.prepare()
+    return Toolbox(config.tools, sources, emit, clock) if sources else None
 
 
 def announced_as(config: Config) -> str | None:

@@ -1,7 +1,7 @@
 """An MCP server as a source of tools (https://modelcontextprotocol.io): connected at first use, and again when lost.
 
-The protocol is spoken by the `mcp` package's client; it is imported in a thread of its own, since that takes a second
-and 30 MB, and only where a server is configured.
+The protocol is spoken by the `mcp` package's client; it is imported at the start in a thread of its own, since that
+takes a second and 30 MB, and only where a server is configured.
 
 Rules:
 - One task owns the connection. Whoever asks for tools or makes a call wakes it, waits for it at most
@@ -51,6 +51,7 @@ class Mcp:
         self.listed: tuple[str, ...] = ()  # names of all its tools, allowed or not
         self.unfit: dict[str, str] = {}  # those that are allowed and cannot be offered, and why
         self._server = server
+        self._library: asyncio.Task[object] | None = None
         self._owner: asyncio.Task[None] | None = None
         self._client: mcp.Client | None = None
         self._tools: tuple[Tool, ...] = ()
@@ -62,6 +63,10 @@ class Mcp:
         self._settled = asyncio.Event()  # connected, or failed
         self._lost = asyncio.Event()  # this connection is over, or to be given up
         self._stale = asyncio.Event()  # the list is to be read again
+
+    def prepare(self) -> None:
+        self._library = asyncio.create_task(in_thread(imported))
+        self._library.add_done_callback(lambda done: done.cancelled() or done.exception())  # told at the first use
 
     async def tools(self) -> tuple[Tool, ...]:
         await self._connected()
@@ -82,6 +87,8 @@ class Mcp:
 
     async def close(self) -> None:
         self._closing = True
+        if self._library:
+            self._library.cancel()
         await self._give_up()
 
     async def _give_up(self) -> None:

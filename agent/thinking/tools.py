@@ -45,6 +45,9 @@ class ToolSource(Protocol):
     @property
     def name(self) -> str: ...
 
+    def prepare(self) -> None:
+        """At the start: load what takes long to load, in the background."""
+
     async def tools(self) -> tuple[Tool, ...]:
         """Those that are allowed and there, as quickly as they can be known. Raises ToolUnavailable."""
 
