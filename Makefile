@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench nightly test-deploy test-arm64 test-alsa bundle install docs lock clean
+.PHONY: help setup demo test check bench nightly test-deploy test-arm64 test-alsa test-home-assistant bundle install docs lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -38,7 +38,7 @@ demo: setup ## the whole job on this machine, without a sound card (ARGS="--json
 test: setup ## all tests (ARGS="tests/cli" for some)
 	$(BIN)/python -m pytest $(ARGS)
 
-nightly: setup test-deploy test-arm64 test-alsa ## all tests, with a million random events and commands, a thousand broker kills
+nightly: setup test-deploy test-arm64 test-alsa test-home-assistant ## all tests, with a million random events and commands, a thousand broker kills
 	VOICE_AGENT_RANDOM_EVENTS=1000000 VOICE_AGENT_FUZZ_COMMANDS=1000000 VOICE_AGENT_BROKER_KILLS=1000 VOICE_AGENT_THREE_ROOMS=1 $(BIN)/python -m pytest --timeout 1800 $(ARGS)
 
 test-deploy: setup $(VENV)/.systems $(DEPLOY)/.ready ## ansible-lint; service and playbook on booted Debian 12 and 13 (root)
@@ -49,6 +49,9 @@ test-arm64: setup $(VENV)/.systems ## the locked set on emulated arm64 systems (
 
 test-alsa: setup $(VENV)/.guest ## sound devices of a real kernel, in a virtual machine (root)
 	$(BIN)/python -m pytest -m alsa tests/alsa_guest $(ARGS)
+
+test-home-assistant: setup $(VENV)/.systems ## a real Home Assistant core with the agent, in a container (root)
+	$(BIN)/python -m pytest -m home_assistant tests/home_assistant $(ARGS)
 
 check: $(VENV)/.python ## style, types, and who may import whom
 	$(BIN)/ruff format --check .
@@ -126,7 +129,7 @@ lock: ## pin the dependencies anew (ARGS="--upgrade")
 	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }
 	$(UV_COMPILE) requirements-build.in -o requirements-build.txt
 	$(UV_COMPILE) pyproject.toml -o requirements.txt
-	for extra in gpio moonshine local-llm; do \
+	for extra in gpio moonshine local-llm mcp; do \
 	  $(UV_COMPILE) pyproject.toml --extra $$extra --constraint requirements.txt -o .cache/whole.txt && \
 	  python3 deploy/bundle/extra_lock.py .cache/whole.txt requirements.txt > requirements-$$extra.txt; done
 	$(UV_COMPILE) pyproject.toml --extra dev -o requirements-dev.txt

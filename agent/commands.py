@@ -59,6 +59,15 @@ class CancelLlm:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirmed:
+    """The answer to `agent.events.ConfirmDue`, of this turn and this call alone."""
+
+    turn: Turn
+    call: str
+    yes: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Speak:
     """Text to speak in this turn, appended to what came before; `last` closes the reply (text may then be "").
 
@@ -218,6 +227,7 @@ Command = (
     | StopListening
     | AskLlm
     | CancelLlm
+    | Confirmed
     | Speak
     | Hush
     | Earcon

@@ -101,6 +101,7 @@ def load(path: Path | None = None, overrides: Mapping[str, object] = {}, setting
     try:
         config = Config(**draft.values)
         problems = [Problem(key, text, draft.origin(tuple(key.split(".")))) for key, text in personas.problems(config)]
+        problems += _untrusted(config, draft, file)
         if not problems:
             return config
     except ValidationError as error:
@@ -116,6 +117,19 @@ def warnings(config: Config) -> list[str]:
         for key, device in devices.items()
         if re.fullmatch(r"(plug)?hw:\d+(,\d+)*", device)
     ]
+
+
+def _untrusted(config: Config, draft: _Draft, file: Path | None) -> Iterator[Problem]:
+    """Programs to run are taken from the file alone, and from none that others can write."""
+    for name in (name for name, server in config.tools.mcp.items() if server.command):
+        key = ("tools", "mcp", name, "command")
+        origins = (draft.origins[key[:length]] for length in range(1, len(key) + 1) if key[:length] in draft.origins)
+        elsewhere = next((origin for origin in origins if not origin.startswith(f"{file} line ")), None)
+        if file is None or elsewhere is not None:
+            yield Problem(_dotted(key), "a program can be named in the configuration file alone", elsewhere or "")
+        elif file.stat().st_uid not in (0, os.geteuid()) or file.stat().st_mode & 0o022:
+            remedy = f"others can write this file: `chown root {file}; chmod go-w {file}`"
+            yield Problem(_dotted(key), f"no program is run from here, since {remedy}", str(file))
 
 
 def _read(path: Path) -> str:

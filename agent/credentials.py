@@ -48,6 +48,7 @@ def named_by(config: Config) -> dict[str, str]:
     """Key in the configuration -> name of the credential, for all that it names."""
     named = {"mqtt.password": config.mqtt.password if config.mqtt.enabled else None}
     named |= {f"llm.profiles.{name}.api_key": profile.api_key for name, profile in config.llm.profiles.items()}
+    named |= {f"tools.mcp.{name}.token": server.token for name, server in config.tools.mcp.items()}
     return {key: name for key, name in named.items() if name is not None}
 
 

@@ -127,6 +127,36 @@ class LlmFailed:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class ConfirmDue:
+    """The language model wants to do what somebody has to agree to; `agent.commands.Confirmed` is the answer.
+
+    `call`: of this question alone; `words`: what would be done, whole, put into words by us and not by the model.
+    """
+
+    at: Instant
+    turn: Turn
+    call: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUsed:
+    """The language model has called a tool, and this came of it.
+
+    `name`, `server`: as the configuration knows them; "" for a tool that there is not. `decision`: done, failed (the
+    tool says so), unavailable (lost, or not in time), declined (by the user), or why it was not let through: a code of
+    `agent.thinking.policy`. `ms`: it took.
+    """
+
+    at: Instant
+    turn: Turn
+    name: str
+    server: str
+    decision: str
+    ms: int
+
+
 # ---------------------------------------------------------------- events: speaking
 
 
@@ -288,6 +318,8 @@ Event = (
     | ReplyDelta
     | ReplyDone
     | LlmFailed
+    | ConfirmDue
+    | ToolUsed
     | ClauseReady
     | TtsFirst
     | Audible

@@ -29,6 +29,11 @@ def called(config: Config) -> tuple[str, ...]:
     return tuple(dict.fromkeys(each.persona.name for each in configurations(config).values()))
 
 
+def profiles(config: Config) -> tuple[str, ...]:
+    """The language models that anybody may ask, each once."""
+    return tuple(dict.fromkeys(name for each in configurations(config).values() for name in each.llm.use))
+
+
 def speaks(name: str | None, kind: Kind, language: str) -> bool:
     """Whether a model may serve a language: one that the catalogue does not know may, whatever it is."""
     model = models.find(name, kind) if name else None

@@ -130,6 +130,28 @@ def echo() -> Symptom:
     return symptom
 
 
+def calls(
+    *wanted: tuple[str, Any], says: str = "", ids: Sequence[str | None] | None = None, slice_by: int = 7
+) -> Symptom:
+    """Calls tools: (name, arguments as an object or as they are written), in pieces, as OpenAI does it."""
+
+    async def symptom(visit: Visit) -> None:
+        await visit.head()
+        await visit.part(event(says or None, role="assistant"))
+        for number, (name, given) in enumerate(wanted):
+            arguments = given if isinstance(given, str) else json.dumps(given)
+            id = ids[number] if ids else f"call_{len(visit.request.body['messages'])}_{number}"
+            head = {"index": number, "id": id, "type": "function", "function": {"name": name, "arguments": ""}}
+            await visit.part(event(tool_calls=[head]))
+            for at in range(0, len(arguments), slice_by):
+                piece = {"index": number, "function": {"arguments": arguments[at : at + slice_by]}}
+                await visit.part(event(tool_calls=[piece]))
+        await visit.part(event(finish="tool_calls") + DONE)
+        await visit.end()
+
+    return symptom
+
+
 # ---------------------------------------------------------------- silent, slow
 
 
@@ -296,6 +318,7 @@ class SickLlm:
         self._up.set()
         await self._down.wait()
         server.close()
+        await asyncio.sleep(0.01)  # who was just let in gets a task that can be ended, and a socket that is closed
         visits = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in visits:
             task.cancel()

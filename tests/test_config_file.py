@@ -314,3 +314,52 @@ def test_units_and_bounds_survive_toml() -> None:
 
     values = Config().model_dump(mode="json")
     assert load(None, tomllib.loads(toml.document(values))) == Config()
+
+
+MCP = '[tools.mcp.home]\nurl = "http://homeassistant.local:8123/api/mcp"\ntoken = "home-assistant-token"\n'
+PROGRAM = '[tools.mcp.files]\ncommand = ["/usr/bin/server", "--quiet"]\nallow = { read = "safe" }\n'
+
+
+def test_tools_of_an_mcp_server(tmp_path: Path) -> None:
+    text = MCP + 'allow = { HassTurnOn = "safe", HassUnlock = "confirm", "a/b.c" = "never" }\n' + PROGRAM
+    config = load(write(tmp_path, text))
+    assert config.tools.mcp["home"].allow["HassUnlock"] == "confirm"
+    assert config.tools.mcp["files"].command == ("/usr/bin/server", "--quiet")
+    assert (config.tools.calls_per_turn, config.tools.calls_per_hour) == (8, 30)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "says"),
+    [
+        ("[tools.mcp.home]\n", "tools.mcp.home", "either url or command"),
+        (MCP + 'command = ["/bin/true"]\n', "tools.mcp.home", "either url or command"),
+        ('[tools.mcp.home]\ncommand = ["server"]\n', "tools.mcp.home", "the whole path"),
+        (PROGRAM + 'token = "home-assistant-token"\n', "tools.mcp.files", "token belongs to url"),
+        (MCP + 'allow = { HassTurnOn = "yes" }\n', "tools.mcp.home.allow.HassTurnOn", "'safe', 'confirm' or 'never'"),
+        (f'[tools.mcp.home]\nurl = "http://h/mcp?key={SECRET}"\n', "tools.mcp.home.url", "into the credential"),
+        ("[tools]\ncalls_per_turn = 9\n", "tools.calls_per_turn", "less than or equal to 8"),
+        (MCP + 'tokn = "x"\n', "tools.mcp.home.tokn", 'did you mean "token"?'),
+    ],
+)
+def test_tools_that_cannot_be(tmp_path: Path, text: str, key: str, says: str) -> None:
+    found = problems(tmp_path, text)
+    assert says in found[key].message
+    assert SECRET not in str(found[key])
+
+
+def test_programs_are_named_in_the_file_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("VOICE_AGENT__TOOLS__MCP__FILES__COMMAND", '["/bin/sh"]')
+    for text in ("", PROGRAM):
+        assert "in the configuration file alone" in problems(tmp_path, text)["tools.mcp.files.command"].message
+    monkeypatch.delenv("VOICE_AGENT__TOOLS__MCP__FILES__COMMAND")
+    monkeypatch.setenv("VOICE_AGENT__TOOLS__MCP__FILES", '{ command = ["/bin/sh"] }')
+    assert "in the configuration file alone" in problems(tmp_path, PROGRAM)["tools.mcp.files.command"].message
+
+
+def test_programs_are_not_run_from_a_file_that_others_can_write(tmp_path: Path) -> None:
+    path = write(tmp_path, PROGRAM)
+    path.chmod(0o664)
+    with pytest.raises(ConfigError, match="chmod go-w"):
+        load(path)
+    path.chmod(0o644)
+    assert load(path).tools.mcp["files"].command

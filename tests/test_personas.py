@@ -172,3 +172,11 @@ def test_every_persona_has_its_engines_and_all_models_are_verified(folder: Path)
 def test_one_can_choose_between_personas_where_there_are_some() -> None:
     assert options(Config())["persona"] == ()
     assert options(Config(personas={"nari": {}, "butler": {}}))["persona"] == ("default", "nari", "butler")
+
+
+def test_the_page_for_owners_shows_what_can_be_loaded(folder: Path) -> None:
+    page = (Path(__file__).parents[1] / "docs/personas.md").read_text(encoding="utf-8")
+    example = page.partition("```toml")[2].partition("```")[0]
+    config = load(folder, example)
+    assert list(config.personas) == ["nari", "butler"]
+    assert engines.choose(config).of("nari").asr.model == folder / "vosk-small-ko"

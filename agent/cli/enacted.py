@@ -6,6 +6,7 @@ holds is decided by the code that decides it on a device.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -47,10 +48,13 @@ from agent.events import (
     SettingChanged,
     SpeechDone,
     SpeechStarted,
+    ToolUsed,
     TtsFirst,
     Wake,
 )
 from agent.mqtt.doubles import SignedApart
+from agent.mqtt.happenings import Received
+from agent.mqtt.hermes import SAY, Hermes
 from agent.mqtt.rivals import Rivals
 from agent.mqtt.topics import ONLINE, Message, Topics
 from agent.requests import DoctorRequest, Intent, MuteRequest, SayRequest, VolumeRequest
@@ -62,6 +66,7 @@ ENGINES = {"wake": "openwakeword", "asr": "vosk:vosk-small-en-us", "llm": "home"
 EARLY = datetime(2026, 11, 26, 18, 30, tzinfo=UTC)
 QUESTION, REPLY = "how far is the moon", "About 384,000 kilometres."
 COUNTERS = {"xruns": 0, "lost_periods": 0, "underruns": 0, "mic_restarts": 0, "speaker_restarts": 0}
+SAY_EXAMPLE = {"text": "The lamp is on.", "id": "7", "siteId": DEVICE, "sessionId": "lamps-12"}
 DOCUMENT = {
     "findings": [
         {
@@ -81,6 +86,7 @@ class Kitchen:
 
     def __init__(self) -> None:
         self.messages: list[Message] = []
+        self.hermes = Hermes(TOPICS, 0.5)
         self._state = State()
         self._receipts = Receipts({"": ENGINES}, keep_texts=True)
         self._statistics = Statistics(EARLY.date().isoformat())
@@ -115,7 +121,7 @@ class Kitchen:
         receipt = self._receipts.done(command, at.wall)
         if receipt is not None:
             self._statistics.ended(receipt, at)
-            self.say(TOPICS.receipt(receipt["turn"], receipt, at.wall))
+            self.say(TOPICS.receipt(receipt["turn"], receipt, at.wall), *self.hermes.ended(receipt["turn"], receipt))
         match command:
             case Bid() | Claim():
                 self.say(RIVALS.wish(command, at.wall))
@@ -124,7 +130,8 @@ class Kitchen:
                 if isinstance(command, ShowHealth):
                     self._parts[command.part] = command
                     self.say(TOPICS.hearing(self._parts))
-                self.say(*(() if message is None else (message,)))
+                self.say(*(() if message is None or self.hermes.owns(command) else (message,)))
+                self.say(*self.hermes.show(command))
             case _:
                 pass
 
@@ -142,6 +149,7 @@ def evening() -> list[Message]:
     _others(kitchen, 100.0)
     kitchen.happen(*_requests(kitchen, 120.0))
     kitchen.happen(SpeechDone(kitchen.at(123.5), kitchen.turn, "Dinner is ready."))
+    _hermes(kitchen, 125.0)
     found = summary(DOCUMENT)
     kitchen.show(ShowEvent("examined", None, {key: found[key] for key in found if key != "findings"}))  # type: ignore[misc]
     kitchen.show(ShowEvent("reload", None, {"ok": True, "changed": "wake.threshold"}))
@@ -159,6 +167,7 @@ def _question(kitchen: Kitchen, s: float) -> None:
         Partial(at(s + 0.5), turn, "how far"),
         Endpoint(at(s + 1.4), turn, s + 0.8, "silence"),
         Final(at(s + 1.45), turn, QUESTION),
+        ToolUsed(at(s + 1.6), turn, "GetDateTime", "home", "done", 38),
         ReplyDelta(at(s + 1.7), turn, REPLY),
         ClauseReady(at(s + 1.72), turn, REPLY),
         ReplyDone(at(s + 1.75), turn),
@@ -213,6 +222,15 @@ def _requests(kitchen: Kitchen, s: float) -> Iterable[Event]:
         Requested(at(s + 2.0), SayRequest("Dinner is ready.", chime=True), "43"),
         Requested(at(s + 2.1), DoctorRequest(), "44"),
     )
+
+
+def _hermes(kitchen: Kitchen, s: float) -> None:
+    """A dialogue manager of Rhasspy's has something said."""
+    at, received = kitchen.at, Received(SAY, json.dumps(SAY_EXAMPLE).encode(), retain=False)
+    kitchen.say(Message(SAY, received.payload))
+    for made in kitchen.hermes.take(received, at(s)):
+        if isinstance(made, Requested):
+            kitchen.happen(made, SpeechDone(at(s + 1.5), kitchen.turn + 1, SAY_EXAMPLE["text"]))
 
 
 def _models() -> dict[str, Any]:

@@ -41,6 +41,7 @@ PARTS: Mapping[str, Callable[[], str]] = {
     "topics": topicreference.topics,
     "payloads": topicreference.payloads,
     "house": topicreference.house,
+    "hermes": topicreference.hermes,
     "commands": commandreference.commands,
     "settings": commandreference.settings,
     "codes": commandreference.codes,

@@ -31,6 +31,7 @@ ABOUT: Mapping[str, str] = {
     "event/error": "something did not work; `code` for automations, `message` for people",
     "event/examined": "the doctor has looked, by `cmd/doctor`",
     "event/reload": "the configuration was read anew, or refused",
+    "event/tool": "a tool was called; `decision`: `done`, `failed`, `unavailable`, `declined`, or why it was refused",
     "event/yielded": "another device of the group heard the wake word better, and answers",
     "result": "the answer to a command that carried an `id`, and to one that could not be understood",
     "instance": "MQTT 3.1.1 only: a random name of the process, by which two devices of one name find out",
@@ -39,6 +40,15 @@ FIRST = ("reply", "turn", "event/mute")  # of these the first example says more 
 HOUSE: Mapping[str, str] = {
     "wake": "`wake`: how well a device heard the wake word, in dB; `claim`: it answers",
     "member/DEVICE": "the device belongs to the group; empty once it has left",
+}
+
+HERMES: Mapping[str, str] = {
+    "hotword/WORD/detected": "the wake word was heard; `currentSensitivity` is `wake.threshold`",
+    "dialogueManager/sessionStarted": "a turn listens or thinks",
+    "asr/textCaptured": "what was said; only with `privacy.publish_transcript`",
+    "dialogueManager/sessionEnded": "the turn is over; `reason`: `nominal`, `abortedByUser`, `timeout`, `error`",
+    "tts/say": "**read**, where `siteId` is the device: an announcement, as by `cmd/say`",
+    "tts/sayFinished": "it has been heard, or cut, or refused",
 }
 
 
@@ -71,6 +81,13 @@ def house() -> str:
     return "\n".join(rows) + "\n\n" + "\n\n".join(_example(messages[name][-1]) for name in HOUSE)
 
 
+def hermes() -> str:
+    """The topics of Hermes, and an example of each."""
+    messages = by_name(evening(), "hermes")
+    rows = ["| topic | what |", "|---|---|", *(f"| `hermes/{name}` | {about} |" for name, about in HERMES.items())]
+    return "\n".join(rows) + "\n\n" + "\n\n".join(_example(messages[name][-1]) for name in HERMES)
+
+
 def by_name(messages: Iterable[Message], root: str) -> dict[str, list[Message]]:
     """Messages below a root by what the reference calls their topic, in order."""
     named: dict[str, list[Message]] = {}
@@ -84,7 +101,7 @@ def _name(topic: str) -> str:
     for kind, placeholder in (("setting", "NAME"), ("member", "DEVICE")):
         if topic.startswith(f"{kind}/"):
             return f"{kind}/{placeholder}"
-    return topic
+    return "hotword/WORD/detected" if topic.startswith("hotword/") else topic
 
 
 def _example(message: Message) -> str:

@@ -20,6 +20,7 @@ from agent.config.panel import Panel
 from agent.config.personas import OtherPersona, Persona
 from agent.config.room import HomeAssistant, Room
 from agent.config.sound import Audio, Mic, Speaker
+from agent.config.tools import McpServer, Tools
 from agent.config.values import Section
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Llm",
     "LlmProfile",
     "Log",
+    "McpServer",
     "Mic",
     "MqttSection",
     "OtherPersona",
@@ -42,6 +44,7 @@ __all__ = [
     "Room",
     "Section",
     "Speaker",
+    "Tools",
     "Tts",
     "WakeSection",
     "WakeWord",
@@ -64,6 +67,7 @@ class Config(BaseSettings):
     personas: dict[str, OtherPersona] = Field({}, description="[personas.NAME], see below")
     conversation: Conversation = Conversation()
     intents: Intents = Intents()
+    tools: Tools = Tools()
     mqtt: MqttSection = MqttSection()
     home_assistant: HomeAssistant = HomeAssistant()
     room: Room = Room()

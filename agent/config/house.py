@@ -28,6 +28,7 @@ class MqttSection(Section):
     cert_file: Name | None = Field(None, description="our own certificate (PEM), where the broker asks for one")
     key: CredentialName | None = Field(None, description="name of the credential that holds its private key (PEM)")
     protocol: Literal["5", "3.1.1"] = Field("5", description='"3.1.1" for brokers that do not speak MQTT 5')
+    hermes: bool = Field(False, description="also speak the Hermes protocol of Rhasspy, below hermes/")
     keepalive_s: Annotated[int, Field(ge=5, le=600)] = Field(
         15, description="a lost broker is noticed within twice that"
     )

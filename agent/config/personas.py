@@ -38,7 +38,9 @@ class Persona(Section):
         description='who answers where no persona\'s own wake word was said: a name of [personas], or "default"',
     )
     keep_loaded_s: Annotated[int, Field(ge=0, le=86_400)] = Field(
-        600, description="recogniser and voice that only another persona needs leave the memory so long after; 0: never"
+        600,
+        description="recogniser and voice that only another persona needs are loaded at its first word, and leave the "
+        "memory so long after its last; 0: they are loaded at the start, and stay",
     )
 
 

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from agent import choices, models
+from agent import choices, models, personas
 from agent.config import Config
 from agent.models import Model
 from agent.mqtt.entities.entity import Facts
@@ -39,7 +39,7 @@ def describe(config: Config) -> Description:
         model=_board(),
         area=config.room.area or "",
         options=choices.options(config).of,
-        has_llm=bool(config.llm.use),
+        has_llm=bool(personas.profiles(config)),
         has_button=config.panel.wired.button.pin is not None,
     )
     return Description(facts, stand())

@@ -71,15 +71,14 @@ def _recipes(plan: Plan) -> dict[RoomName, object]:
 
 def _thinker(plan: Plan) -> object:
     config = plan.config
-    manners, used = [], dict.fromkeys(config.llm.use)
+    manners = []
     for name, each in personas.configurations(config).items():
-        used |= dict.fromkeys(each.llm.use)
         order = each.llm.use, plan.engines.of(name).llm
         manners.append((name, each.persona.prompt, each.persona.language, order))
-    profiles = {name: config.llm.profiles[name] for name in used}
+    profiles = {name: config.llm.profiles[name] for name in personas.profiles(config)}
     with_home = any(profile.kind == "home_assistant" for profile in profiles.values())
     home = (announced_as(config), config.conversation.history_s) if with_home else None
-    return manners, profiles, home
+    return manners, profiles, home, config.tools
 
 
 def recogniser_specs(plan: Plan) -> dict[str, ChildSpec]:

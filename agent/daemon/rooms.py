@@ -25,6 +25,7 @@ from agent.commands import (
     Bid,
     CancelLlm,
     Claim,
+    Confirmed,
     Earcon,
     Hush,
     SetMute,
@@ -54,7 +55,7 @@ from agent.speaking.mouth import Mouth
 from agent.thinking.llm import Thinker
 
 FAREWELL_S = 1.0
-Deed = StartListening | StopListening | SetMute | AskLlm | CancelLlm | Speak | Hush | Earcon | SetVolume
+Deed = StartListening | StopListening | SetMute | AskLlm | CancelLlm | Confirmed | Speak | Hush | Earcon | SetVolume
 
 log = logging.getLogger(__name__)
 
@@ -252,7 +253,7 @@ class Rooms:
             case AskLlm(persona=persona):
                 house.thinker.do(deed)
                 house.mouth.prepare(persona)  # nobody has listened, where the question was typed
-            case CancelLlm():
+            case CancelLlm() | Confirmed():
                 house.thinker.do(deed)
             case Speak() | Hush() | Earcon() | SetVolume():
                 house.mouth.do(deed)

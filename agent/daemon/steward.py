@@ -19,6 +19,7 @@ from agent.commands import (
     ChangeSetting,
     Claim,
     Command,
+    Confirmed,
     Earcon,
     Examine,
     Hush,
@@ -77,7 +78,7 @@ class Steward:
         match command:
             case StartListening() | StopListening() | SetMute() | AskLlm() | CancelLlm():
                 self._rooms.do(command)
-            case Speak() | Hush() | Earcon() | SetVolume():
+            case Confirmed() | Speak() | Hush() | Earcon() | SetVolume():
                 self._rooms.do(command)
             case Bid() | Claim():
                 self._rooms.contend(command)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from agent.commands import Earcon, ShowEvent
+from agent.dialogue.confirmation import too_late
 from agent.dialogue.contest import decide
 from agent.dialogue.replies import close, end, fail, silence
 from agent.dialogue.state import Contending, Idle, Listening, Speaking, State, Step, Thinking, Transcribing, enter
@@ -40,6 +41,8 @@ def _activity(state: State, now: float) -> Step:
     match state.activity:
         case Contending(until=until) if until <= now:
             return decide(state, now)
+        case Listening(until=until) | Transcribing(until=until) if until <= now and state.talk.question:
+            return too_late(state, now)
         case Listening(until=until) | Transcribing(until=until) if until <= now:
             failed, commands = fail(state, now, "asr_failed", "no result in time")
             return failed, (*silence(state), *commands)

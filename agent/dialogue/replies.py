@@ -80,6 +80,8 @@ def silence(state: State) -> tuple[Command, ...]:
     match state.activity:
         case Idle():
             return ()
+        case Listening() | Transcribing() if state.talk.question:
+            return (CancelLlm(state.turn), StopListening(state.turn))
         case Contending() | Listening() | Transcribing():
             return (StopListening(state.turn),)
         case Thinking():

@@ -31,6 +31,7 @@ class Rules:
     `follow_up`: how long to wait for the next question without a wake word, after an answer; None: not at all.
     `follow_ups`: of them in a row at most. `barge_in`: the wake word interrupts the agent's speech. `local_first`: what
     is a local command is answered here; else the LLM is asked first, and this is what remains where it does not answer.
+    `late_limit`: how long for a recogniser that is loaded when its persona is first spoken to.
     `language`: that of the persona "", the others' are the cast's.
     """
 
@@ -39,6 +40,7 @@ class Rules:
     listening_limit: float = 22.0
     final_limit: float = 3.0
     loading_limit: float = 5.0
+    late_limit: float = 15.0
     thinking_sound_after: float = 2.0
     thinking_limit: float = 75.0
     speaking_grace: float = 10.0
@@ -140,6 +142,9 @@ class Talk:
 
     `announcement`: what is said in it; then nobody has asked. `aloud`: the question is spoken, not typed. `follow_up`:
     how many follow-ups led here; 0: none, a wake word or a command began it. `persona`: with whom one talks.
+
+    `question`: which call somebody is asked to agree to, "" for none (`agent.dialogue.confirmation`); `thinker`: the
+    turn in which the language model was asked, where that was an earlier one, else 0.
     """
 
     turn: Turn = 0
@@ -150,6 +155,8 @@ class Talk:
     aloud: bool = False
     follow_up: int = 0
     persona: str = ""
+    question: str = ""
+    thinker: Turn = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -247,6 +254,13 @@ class State:
     def busy(self) -> Phase:
         """The phase that tells whose work is going on: who contends is shown as idle, and listens."""
         return "listening" if isinstance(self.activity, Contending) else self.phase
+
+    @property
+    def loading(self) -> float:
+        """How long the recogniser may take to load, while it does; 0.0 otherwise."""
+        if "asr" not in self.health or self.health["asr"].status != "loading":
+            return 0.0
+        return self.rules.late_limit if self.rules.cast.languages else self.rules.loading_limit
 
     @property
     def mic_off(self) -> bool:

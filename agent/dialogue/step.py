@@ -10,6 +10,7 @@ from typing import assert_never
 
 from agent.commands import ShowState
 from agent.dialogue.announcements import say_next
+from agent.dialogue.confirmation import answered
 from agent.dialogue.contest import hearing, met, woken
 from agent.dialogue.deadlines import deadline, passed
 from agent.dialogue.health import health
@@ -24,6 +25,7 @@ from agent.events import (
     AsrFailed,
     Audible,
     ClauseReady,
+    ConfirmDue,
     DeadlinePassed,
     Endpoint,
     Event,
@@ -43,14 +45,16 @@ from agent.events import (
     SpeechDone,
     SpeechFailed,
     SpeechStarted,
+    ToolUsed,
     TtsFirst,
+    Turn,
     Wake,
 )
 
 __all__ = ["deadline", "step"]
 
 TurnEvent = (
-    SpeechStarted | Partial | Endpoint | Final | AsrFailed | ReplyDelta | ReplyDone | LlmFailed
+    SpeechStarted | Partial | Endpoint | Final | AsrFailed | ReplyDelta | ReplyDone | LlmFailed | ConfirmDue | ToolUsed
     | SpeechDone | SpeechFailed | ClauseReady | TtsFirst | Audible
 )  # fmt: skip
 
@@ -87,14 +91,22 @@ def _react(state: State, event: Event) -> Step:
         ):
             return close(state, event.at.mono, event.heard)
         case _:
-            return _in_turn(state, event) if event.turn == state.turn else (state, ())
+            return _in_turn(state, event) if event.turn == _meant(state, event) else (state, ())
+
+
+def _meant(state: State, event: TurnEvent) -> Turn:
+    """The language model speaks of the turn in which it was asked, which goes on in another behind a confirmation."""
+    thought = isinstance(event, ReplyDelta | ReplyDone | LlmFailed | ConfirmDue | ToolUsed)
+    return state.talk.thinker if thought and state.talk.thinker else state.turn
 
 
 def _in_turn(state: State, event: TurnEvent) -> Step:
     match event:
+        case Endpoint() | Final() | AsrFailed() if state.talk.question:
+            return answered(state, event) or hearing(state, event)
         case SpeechStarted() | Partial() | Endpoint() | Final() | AsrFailed():
             return hearing(state, event)
-        case ReplyDelta() | ReplyDone() | LlmFailed():
+        case ReplyDelta() | ReplyDone() | LlmFailed() | ConfirmDue() | ToolUsed():
             return replying(state, event)
         case SpeechDone() | SpeechFailed():
             return speaking(state, event)

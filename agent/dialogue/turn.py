@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from agent.commands import AskLlm, Command, Earcon, Exchange, Scalar, ShowEvent, ShowTranscript, Speak, StartListening
+from agent.dialogue import confirmation
 from agent.dialogue.answers import answer
 from agent.dialogue.followup import wanted
 from agent.dialogue.phrases import phrase
@@ -13,6 +14,7 @@ from agent.dialogue.replies import begin, end, fail, leave, silence, speak, spea
 from agent.dialogue.state import Listening, Speaking, State, Step, Thinking, Transcribing, enter
 from agent.events import (
     AsrFailed,
+    ConfirmDue,
     Endpoint,
     Final,
     LlmFailed,
@@ -22,6 +24,7 @@ from agent.events import (
     SpeechDone,
     SpeechFailed,
     SpeechStarted,
+    ToolUsed,
     Wake,
 )
 from agent.requests import Intent, shown
@@ -56,10 +59,9 @@ def listen(
 ) -> Step:
     """Open the ear for a new turn."""
     state = begin(state, request, aloud=True, persona=persona)
-    loading = "asr" in state.health and state.health["asr"].status == "loading"
-    limit = state.rules.listening_limit + (state.rules.loading_limit if loading else 0.0)
-    sound: tuple[Command, ...] = (Earcon(state.turn, "thinking"),) if loading else ()
-    listening = enter(state, Listening(now + limit, chime_at=None if loading else chime_at))
+    limit = state.rules.listening_limit + state.loading
+    sound: tuple[Command, ...] = (Earcon(state.turn, "thinking"),) if state.loading else ()
+    listening = enter(state, Listening(now + limit, chime_at=None if state.loading else chime_at))
     return listening, (StartListening(state.turn, since, persona=persona), *sound)
 
 
@@ -90,9 +92,9 @@ def hearing(state: State, event: SpeechStarted | Partial | Endpoint | Final | As
         case (Listening(), Endpoint(cause="no_speech")):
             return _unasked(state, now)
         case (Listening(), Endpoint()):
-            loading = "asr" in state.health and state.health["asr"].status == "loading"
-            limit = state.rules.final_limit + (state.rules.loading_limit if loading else 0.0)
-            return enter(state, Transcribing(now + limit)), ()
+            transcribing = enter(state, Transcribing(now + state.rules.final_limit + state.loading))
+            late = state.loading and state.rules.cast.languages  # it has just begun to load
+            return transcribing, (Earcon(state.turn, "thinking"),) if late else ()
         case (Listening() | Transcribing(), Final(text=text, intent=intent)):
             return _understood(state, now, event.at.wall, text, intent)
         case (Listening() | Transcribing(), AsrFailed(reason=reason)):
@@ -133,10 +135,14 @@ def _locally(state: State, now: float, wall: datetime, intent: Intent) -> Step:
     return answered, (ShowEvent("intent", state.turn, told), *commands)
 
 
-def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed) -> Step:
-    """What the LLM tells of the current turn."""
+def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed | ConfirmDue | ToolUsed) -> Step:
+    """What the LLM tells of the current turn, or of the one before a question that it had to ask."""
     now = event.at.mono
     match (state.activity, event):
+        case (_, ConfirmDue()):
+            return confirmation.asked(state, event)
+        case (_, ToolUsed()):
+            return _used(state, event)
         case (Thinking() | Speaking(complete=False), ReplyDelta(text=text)):
             return _write(state, now, text)
         case (Thinking(fallback=Intent() as intent), ReplyDone() | LlmFailed()):
@@ -158,6 +164,16 @@ def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed) -> Step:
             return state, ()
 
 
+def _used(state: State, event: ToolUsed) -> Step:
+    """Work goes on: where nothing is heard of it for a while, there is another sound."""
+    data: dict[str, Scalar] = {"name": event.name, "server": event.server, "decision": event.decision, "ms": event.ms}
+    shown = ShowEvent("tool", state.turn, data)
+    if not isinstance(state.activity, Thinking):
+        return state, (shown,)
+    sound_at = state.activity.sound_at or event.at.mono + state.rules.thinking_sound_after
+    return enter(state, replace(state.activity, sound_at=sound_at)), (shown,)
+
+
 def _write(state: State, now: float, text: str) -> Step:
     talk = replace(state.talk, reply=state.talk.reply + text)
     speaking = Speaking(speaking_until(state, now, talk.reply) + state.rules.thinking_limit, complete=False)
@@ -167,6 +183,8 @@ def _write(state: State, now: float, text: str) -> Step:
 def speaking(state: State, event: SpeechDone | SpeechFailed) -> Step:
     """What the mouth tells: of the current turn, or of the interrupted one that is closing."""
     now = event.at.mono
+    if state.talk.question and isinstance(state.activity, Speaking):
+        return confirmation.put(state, event)
     match (state.activity, event):
         case (Speaking(invites=True), SpeechDone(heard=heard, cut=False)):
             ended, commands = end(state, now, "answered", heard)

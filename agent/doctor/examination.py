@@ -35,6 +35,7 @@ LIMITS_S: Mapping[str, float] = {
     "models": 180.0,  # a few hundred MB from an SD card
     "engines": 300.0,  # a small Pi loads for half a minute
     "language": 180.0,
+    "tools": 120.0,  # a few servers, of which none may answer
     "broker": 30.0,
 }
 START_S = 20.0  # for Python and the configuration, on the smallest device

@@ -18,7 +18,7 @@ from difflib import get_close_matches
 
 import httpcore
 
-from agent import clock
+from agent import clock, personas
 from agent.config import Config, LlmProfile
 from agent.doctor.context import Context
 from agent.doctor.finding import Finding, of_problem
@@ -52,13 +52,13 @@ REMEDIES = {
 
 
 def examine(context: Context) -> Iterator[Finding]:
-    llm = context.config.llm
+    llm, used = context.config.llm, personas.profiles(context.config)
     if not llm.profiles:
         yield Finding("language", "info", "profiles", "none: only local commands are answered")
         return
     for name, profile in llm.profiles.items():
-        if name not in llm.use:
-            yield Finding("language", "info", name, "not in llm.use, so it is never asked")
+        if name not in used:
+            yield Finding("language", "info", name, "neither in llm.use nor in a persona's llm, so it is never asked")
             continue
         context.say(f"asking {name}" + (" (its model is loaded first)" if profile.kind == "embedded" else ""))
         yield from asyncio.run(_asked(name, profile, context.config))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
-from agent import engines, models
+from agent import engines, models, personas
 from agent.config import Config
 from agent.doctor.context import Context
 from agent.doctor.finding import Finding, of_problem
@@ -31,9 +31,22 @@ def chosen(config: Config) -> Iterator[tuple[str, Callable[[], Path | None]]]:
     language = config.persona.language
     for word in config.wake.words:
         yield f"wake word {Path(word.model).stem}", partial(_wake, config, config.wake.words.index(word))
-    yield "recogniser", lambda: engines.recogniser(config.asr, language).model
-    yield "voice", lambda: engines.voice(config.tts.engine, config.tts.voice, language).model
-    yield "language model", lambda: engines.embedded(config)
+    for name, own in personas.configurations(config).items():
+        of = f" of {name}" if name else ""
+        if not name or own.asr != config.asr or own.persona.language != language:
+            yield f"recogniser{of}", partial(_recogniser, own)
+        if not name or own.tts != config.tts or own.persona.language != language:
+            yield f"voice{of}", partial(_voice, own)
+        if not name or own.llm != config.llm:
+            yield f"language model{of}", partial(engines.embedded, own)
+
+
+def _recogniser(config: Config) -> Path:
+    return engines.recogniser(config.asr, config.persona.language).model
+
+
+def _voice(config: Config) -> Path | None:
+    return engines.voice(config.tts.engine, config.tts.voice, config.persona.language).model
 
 
 def _wake(config: Config, index: int) -> Path:

@@ -6,7 +6,7 @@ Rules:
 - What was sent in the running utterance is kept, so that a child that dies or is replaced in the middle gets all of it
   again, once; a second loss is reported. `KEPT_S` bounds it.
 - A final that does not come within `FINAL_S` of the endpoint is given up, and the child replaced: it hangs or cannot
-  keep up. While the models still load, `LOADING_S` are added.
+  keep up. While the models still load, `loading_s` are added.
 - After `RECYCLE` utterances the child is replaced while nobody needs it, since the libraries leak.
 """
 
@@ -65,11 +65,13 @@ class Recogniser:
         clock: Clock,
         on_fatal: Callable[[str], None],
         lazy: bool = False,
+        loading_s: float = LOADING_S,
     ) -> None:
         self._child = Child(spec, self._on_record, self._on_state, on_fatal)
         self._emit = emit
         self._clock = clock
         self._lazy = lazy
+        self._loading_s = loading_s
         self._lock = threading.Lock()
         self._now: Utterance | None = None
         self._running = False
@@ -126,7 +128,7 @@ class Recogniser:
     def finish(self, turn: Turn) -> None:
         with self._lock:
             if self._now and self._now.turn == turn:
-                wait = FINAL_S if self._ready else FINAL_S + LOADING_S
+                wait = FINAL_S if self._ready else FINAL_S + self._loading_s
                 self._now.finish_by = self._clock().mono + wait
         self._send(turn, [Record(Kind.END, turn=turn)])
 

@@ -2,10 +2,12 @@
 
 Rules:
 - The recogniser of whoever is spoken to most is loaded at the start; that of another language when somebody first says
-  its persona's wake word. It loads while that one speaks, whose sound waits for it, so that the first answer comes a
-  second or two late, and none is lost.
+  its persona's wake word. It loads while that one speaks, whose sound waits for it, so that the first answer comes late
+  (the small Korean model needs 2.8 s of a core), and nothing is lost.
+  For that the final has `LATE_S` to come.
 - What is not that first one leaves the memory again `keep_s` seconds after its last use: two of them are more than a
-  small device has beside a voice. The price is the same delay once more.
+  small device has beside a voice. The price is the same delay once more. Where there is room, `keep_s` is 0: then all
+  are loaded at the start, and stay.
 - Health of the part "asr": the first one's counts; another one that fails makes it degraded, since most still works.
 """
 
@@ -20,7 +22,9 @@ from agent.audio.pcm import Samples
 from agent.child import ChildSpec
 from agent.clock import Clock
 from agent.events import Event, Health, Turn
-from agent.hearing.recogniser import Recogniser
+from agent.hearing.recogniser import LOADING_S, Recogniser
+
+LATE_S = 15.0
 
 
 @dataclass(slots=True)
@@ -43,9 +47,9 @@ class Recognisers:
         on_fatal: Callable[[str], None],
         lazy: bool = False,
         first: str = "",
-        keep_s: float = 0.0,
+        keep_s: float = 600.0,
     ) -> None:
-        """`lazy`: load nothing at the start; `first`: the persona that is spoken to most; `keep_s`: 0 for ever."""
+        """`lazy`: load nothing at the start; `first`: the persona that is spoken to most."""
         self._specs = specs
         self._emit = emit
         self._clock = clock
@@ -59,7 +63,9 @@ class Recognisers:
         self._health: dict[str, Health] = {}
 
     def start(self) -> None:
-        self._seat(self._first).recogniser.start()
+        for name in dict.fromkeys(map(self._server, self._specs)):
+            if name == self._first or self._keep_s == 0:
+                self._seat(name).recogniser.start()
 
     def stop(self) -> None:
         for seat in self._seats.values():
@@ -125,9 +131,9 @@ class Recognisers:
     def _seat(self, name: str) -> _Seat:
         now = self._clock().mono
         if name not in self._seats:
-            lazy = self._lazy or name != self._first
-            tell = partial(self._told, name)
-            recogniser = Recogniser(self._specs[name], tell, self._clock, self._on_fatal, lazy)
+            late = name != self._first and self._keep_s > 0
+            given = (partial(self._told, name), self._clock, self._on_fatal, self._lazy or late)
+            recogniser = Recogniser(self._specs[name], *given, LATE_S if late else LOADING_S)
             self._seats[name] = _Seat(recogniser, now)
         self._seats[name].used_at = now
         return self._seats[name]

@@ -14,6 +14,7 @@ from agent.dialogue.state import Activity, Contending, Idle, Listening, Speaking
 from agent.dialogue.step import step
 from agent.events import (
     AsrFailed,
+    ConfirmDue,
     DeadlinePassed,
     Endpoint,
     Event,
@@ -83,7 +84,16 @@ def transitions() -> dict[tuple[str, str], list[str]]:
         if isinstance(activity, Idle | Listening):
             _note(found, "wake (among others)", among, by_name["wake"])
         _note(found, "another agent claims", among, RivalClaimed(AT, "hall", 90.0))
+        if isinstance(activity, Listening | Transcribing):
+            waiting = replace(state, talk=replace(state.talk, question="call"))
+            _note(found, "yes or no", waiting, Final(AT, TURN, "yes"))
+        if isinstance(activity, Thinking | Speaking):
+            _note(found, "call to confirm", state, ConfirmDue(AT, TURN, "call", "unlock"))
         if isinstance(activity, Speaking):
+            asking = replace(
+                state, talk=replace(state.talk, question="call"), activity=replace(activity, complete=True)
+            )
+            _note(found, "heard (to confirm)", asking, SpeechDone(AT, TURN, "so"))
             inviting = replace(activity, complete=True, invites=True)
             listens_on = replace(state, activity=inviting, rules=replace(state.rules, follow_up=4.0))
             _note(found, "heard (follow-up)", listens_on, SpeechDone(AT, TURN, "so"))

@@ -11,6 +11,9 @@ Format: Home Assistant's documentation of the MQTT integration, "Device discover
 - Availability is a list, all of which has to hold: the process is there (`status`, with its will) and, for what is of
   no use to a deaf agent, it hears (`hearing`). Both say "online" or "offline", as Home Assistant expects unasked.
 - `qos` and `encoding` stand in each component: at the level of the device they pass the schema and are dropped.
+- What availability and device have by default is said all the same: while Home Assistant (2026.2) loads its platforms on
+  a slow machine, it sometimes leaves the defaults of these two out, and the entity with them ("KeyError:
+  'payload_available'"; one checker is shared by all platforms, and each that is loaded compiles it anew).
 - No command is retained. Commands are JSON, which the templates write with `tojson`, whatever a user types.
 """
 
@@ -26,7 +29,7 @@ from agent.mqtt.entities.asked import buttons, words
 from agent.mqtt.entities.entity import Entity, Facts
 from agent.mqtt.entities.settings import settings
 from agent.mqtt.entities.shown import binary_sensors, events, sensors, updates
-from agent.mqtt.topics import HEARING, STATUS, Message, Topics
+from agent.mqtt.topics import HEARING, OFFLINE, ONLINE, STATUS, Message, Topics
 
 PRODUCT = "voice-agent"
 
@@ -62,13 +65,14 @@ def payload(topics: Topics, facts: Facts) -> dict[str, Any]:
 def _device(topics: Topics, facts: Facts) -> dict[str, Any]:
     device = {
         "identifiers": [device_id(topics.device)],
+        "connections": [],
         "name": device_label(topics.device),
         "manufacturer": PRODUCT,
         "model": facts.model,
         "sw_version": facts.version,
         "suggested_area": facts.area,
     }
-    return {key: value for key, value in device.items() if value}
+    return {key: value for key, value in device.items() if value != ""}
 
 
 def device_label(device: str) -> str:
@@ -96,4 +100,5 @@ def _component(topics: Topics, key: str, entity: Entity) -> dict[str, Any]:
 
 
 def _availability(hearing: bool) -> list[Mapping[str, str]]:
-    return [{"topic": f"~/{name}"} for name in ((STATUS, HEARING) if hearing else (STATUS,))]
+    words = {"payload_available": ONLINE, "payload_not_available": OFFLINE}
+    return [{"topic": f"~/{name}", **words} for name in ((STATUS, HEARING) if hearing else (STATUS,))]

@@ -20,6 +20,7 @@ from agent.identity import device_name
 from agent.mqtt import discovery
 from agent.mqtt.connection import Reader
 from agent.mqtt.entities.entity import Facts
+from agent.mqtt.hermes import Hermes
 from agent.mqtt.intake import Intake
 from agent.mqtt.keeper import Keeper
 from agent.mqtt.limits import Pauses
@@ -54,7 +55,8 @@ class Session:
         self._intake = Intake(self.topics, self._repeats)
         self._rivals = Rivals(self.topics, config.room.group)
         self._prefix = config.home_assistant.prefix if config.home_assistant.discovery else None
-        readers: tuple[Reader, ...] = (*withdrawal(config, device), self._rivals)
+        self._hermes = (Hermes(self.topics, config.wake.threshold),) if config.mqtt.hermes else ()
+        readers: tuple[Reader, ...] = (*withdrawal(config, device), self._rivals, *self._hermes)
         mail = self.topics, self._outbox, self._intake, readers
         self._keeper = Keeper(config, *mail, emit, clock, self._connection_lost, on_fatal, pauses)
         self._parts: dict[Part, ShowHealth] = {}
@@ -95,8 +97,10 @@ class Session:
                 self._keep(self.topics.hearing(self._parts))
             if isinstance(command, Answer) and message is not None:
                 self._repeats.answered(command.id, message)
-            if message is not None:
+            if message is not None and not any(hermes.owns(command) for hermes in self._hermes):
                 self._outbox.put(message, at.mono)
+            for translated in (each for hermes in self._hermes for each in hermes.show(command)):
+                self._outbox.put(translated, at.mono)
         self._keeper.ring()
 
     def contend(self, command: Bid | Claim) -> None:
@@ -108,7 +112,9 @@ class Session:
 
     def receipt(self, turn: Turn, data: Mapping[str, Any]) -> None:
         at = self._clock()
-        self._outbox.put(self.topics.receipt(turn, data, at.wall), at.mono)
+        translated = [each for hermes in self._hermes for each in hermes.ended(turn, data)]
+        for message in (self.topics.receipt(turn, data, at.wall), *translated):
+            self._outbox.put(message, at.mono)
         self._keeper.ring()
 
     def stats(self, figures: Mapping[str, int | None]) -> None:

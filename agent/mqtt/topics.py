@@ -17,7 +17,8 @@ Below `<base>/<device>`:
     result        momentary        {at, id, ok, error?: {code, message}, data}
     cmd/#         never by us
 
-What the devices of a room say to each other, below `<base>/room`, is in `agent.mqtt.rivals`.
+What the devices of a room say to each other, below `<base>/room`, is in `agent.mqtt.rivals`; what automations of
+Rhasspy's read and write, below `hermes`, in `agent.mqtt.hermes`. docs/mqtt.md has examples of all.
 
 `at` is RFC 3339 with the zone's offset. `state` carries `at` and `turn` as user properties of MQTT 5, `status` the
 `instance`, a random name of the process. Where `privacy.publish_transcript` is off there is no transcript and no reply,

@@ -130,7 +130,7 @@ class Speech:
                 if turn >= self._floor and name in self._sounds:
                     self._player.earcon(self._sounds[name], earcons.RATE_HZ)
             case Prepare(persona=persona):
-                self._synthesis.start(persona, now.mono)
+                self._synthesis.prepare(persona, now.mono)
             case SetVolume(percent=percent):
                 self._player.volume(percent)
             case unknown:
@@ -190,7 +190,7 @@ class Speech:
             self._reply.chime = earcons.render("announce") if command.chime else None
             self._handed_at = self._ended_at = None
             self._heard, self._audible = (0.0, 0.0), False
-            self._synthesis.start(command.persona, now.mono)
+            self._synthesis.prepare(command.persona, now.mono)
         if not self._reply.complete:
             self._reply.write(command.text, command.last)
             self._reply.invites = self._sounds.get("wake") if command.invites else None

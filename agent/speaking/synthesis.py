@@ -10,7 +10,7 @@ Rules:
 - Short clauses are kept: an acknowledgement said again needs no engine.
 - Each persona has its own order of voices; what two of them share is loaded once. The voice of whoever speaks most is
   loaded at the start, another one when its persona is first spoken to, and it leaves the memory `keep_s` seconds after
-  its last use: then its next first word takes as long as loading does.
+  its last use: then its next first word takes as long as loading does. With `keep_s` 0 all are loaded at the start.
 """
 
 from __future__ import annotations
@@ -106,10 +106,10 @@ class Synthesis:
         report: Callable[[Report], None],
         on_fatal: Callable[[str], None],
         first: str = "",
-        keep_s: float = 0.0,
+        keep_s: float = 600.0,
     ) -> None:
         """`orders`: persona -> its voices in order of fall-back; "" serves whoever has none. `first`: the persona that
-        speaks most. `keep_s`: how long to keep the voices of the others; 0 for ever."""
+        speaks most. `keep_s`: how long to keep the voices of the others."""
         self._specs: list[VoiceSpec] = []
         for spec in (spec for order in orders.values() for spec in order):
             if spec not in self._specs:
@@ -132,10 +132,16 @@ class Synthesis:
     def pids(self) -> list[int]:
         return [seat.voice.pid for seat in self._seats if seat.voice.pid is not None]
 
-    def start(self, persona: str | None = None, now: float = 0.0) -> None:
-        """Load the first voice of the persona (by default of who speaks most), if that has not been done."""
-        seat = self._seats[self._first[0] if persona is None else self._order(persona)[0]]
-        seat.used_at = max(seat.used_at, now)
+    def start(self) -> None:
+        """Load what is to be there before anybody is spoken to."""
+        orders = (self._first,) if self._keep_s else self._orders.values()
+        for order in orders:
+            self._wake(self._seats[order[0]])
+
+    def prepare(self, persona: str, now: float) -> None:
+        """Load the first voice of the persona, if that has not been done."""
+        seat = self._seats[self._order(persona)[0]]
+        seat.used_at = now
         self._wake(seat)
 
     def stop(self) -> None:

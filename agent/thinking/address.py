@@ -53,6 +53,11 @@ def parse_home(base_url: str) -> Address:
     return _parse(base_url, WEBSOCKET, "")
 
 
+def parse_tools(url: str) -> Address:
+    """The address of an MCP server. Raises BadAddress."""
+    return _parse(url, "", "")
+
+
 def _parse(base_url: str, ending: str, default: str) -> Address:
     """`ending` is what people write too much of, `default` the path where they write none."""
     if not base_url.isprintable() or " " in base_url:

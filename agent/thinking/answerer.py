@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from agent.commands import Exchange
+from agent.thinking.toolbox import TurnTools
 
 OnText = Callable[[str], None]
 
@@ -15,7 +16,8 @@ OnText = Callable[[str], None]
 class Question:
     """What is asked, and of whom.
 
-    `persona`: its name, "" for the only one; `prompt`: the persona's; `language` as in "en-GB".
+    `persona`: its name, "" for the only one; `prompt`: the persona's; `language` as in "en-GB"; `tools`: what may be
+    used to answer, by those who can.
     """
 
     text: str
@@ -23,6 +25,7 @@ class Question:
     persona: str = ""
     prompt: str = ""
     language: str = "en"
+    tools: TurnTools | None = None
 
 
 class Unanswered(Exception):

@@ -2,7 +2,8 @@
 
 - Before the first text a lost connection, a status 5xx or 429 is tried once more, if there is time left.
 - A parameter that the server does not know is left out from then on: newer OpenAI models want `max_completion_tokens`
-  instead of `max_tokens`, and no temperature.
+  instead of `max_tokens`, and no temperature; many small models know nothing of tools.
+- While the model calls tools (`agent.thinking.toolbox`), it is asked again with what came of them, until it answers.
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ from agent.thinking.answerer import OnText, Question
 from agent.thinking.failure import Failure
 from agent.thinking.guard import Refused
 from agent.thinking.location import Location, Locator
-from agent.thinking.memory import Message, messages
+from agent.thinking.memory import messages
 from agent.thinking.refusals import explanation, jitter, refusal, unconnected, unwanted_parameter
 from agent.thinking.request import Request, Warmth, beginning, headers_of
+from agent.thinking.talk import Talk, new_id
 from agent.thinking.wire import open_pool
 
 log = logging.getLogger(__name__)
@@ -49,23 +51,41 @@ class Endpoint:
     async def ask(self, question: Question, on_text: OnText) -> None:
         """One reply, piece by piece. Returns at its end; raises Failure; can be cancelled at any time."""
         prompt = question.prompt if self.profile.system_prompt is None else self.profile.system_prompt
+        tools = question.tools if "tools" not in self._unwanted else None
+        if tools is not None:
+            await tools.open()
+            prompt = f"{prompt}\n{tools.rule()}".strip()
         told = messages(prompt, question.history, question.text, self.profile.history_turns)
         request = Request(self.profile, self._warmth.cold, on_text)
         try:
-            await self._try(request, told)
+            await self._converse(request, Talk(told, tools))
         except Failure as failure:
             if failure.code == "timeout":
                 self._warmth.warmed()  # it had its time to load
-            if failure.code == "cut_off" and not request.begun:
-                raise Failure("unreachable", failure.detail) from failure
-            raise
+            lost = failure.code == "cut_off" and not request.begun
+            acted = tools is not None and tools.acted
+            raise Failure("unreachable" if lost else failure.code, failure.detail, acted=acted) from failure
         self._warmth.warmed()
 
-    async def _try(self, request: Request, told: list[Message]) -> None:
+    async def _converse(self, request: Request, talk: Talk) -> None:
+        """Until the model answers without calling a tool."""
+        while True:
+            await self._try(request, talk)
+            if talk.tools is None or not request.calls:
+                return
+            calls = request.calls.finished(talk.ids, new_id)
+            if talk.tools.spent:
+                raise Failure("bad_reply", "it calls tools for ever")
+            async with request.working() as limit:
+                results = await talk.tools.run(calls, limit)
+            talk.called(request.text, calls, results)
+            request.next_round()
+
+    async def _try(self, request: Request, talk: Talk) -> None:
         retried = False
         while True:
             try:
-                if await self._attempt(request, told):
+                if await self._attempt(request, talk):
                     return
             except Failure as failure:
                 if retried or failure.again_in is None or not request.permits(failure.again_in):
@@ -94,16 +114,16 @@ class Endpoint:
         if self._pool:
             await self._pool.aclose()
 
-    async def _attempt(self, request: Request, told: list[Message]) -> bool:
+    async def _attempt(self, request: Request, talk: Talk) -> bool:
         """False where the server disliked a parameter that can be left out: then the next attempt does."""
         body = b""
         with _mapped():
             async with request.deadline():
                 location = await self.locator.locate()
-                content = json.dumps(self._request_body(told)).encode()
+                content = json.dumps(self._request_body(talk)).encode()
                 async with self._send("POST", location, COMPLETIONS, content) as response:
                     if response.status == 200:
-                        await request.read(response, location.hide)
+                        await request.read(response, location.hide, talk.tools is not None)
                     else:
                         body = await beginning(response, MAX_ERROR)
         if response.status == 200:
@@ -123,12 +143,14 @@ class Endpoint:
         self._unwanted.add(parameter)
         return True
 
-    def _request_body(self, told: list[Message]) -> dict[str, Any]:
+    def _request_body(self, talk: Talk) -> dict[str, Any]:
         profile = self.profile
         limit = "max_completion_tokens" if "max_tokens" in self._unwanted else "max_tokens"
         optional = {"model": profile.model, "temperature": profile.temperature, "top_p": profile.top_p}
         given = {key: value for key, value in optional.items() if value is not None and key not in self._unwanted}
-        return {"messages": told, "stream": True, limit: profile.max_tokens, **given}
+        if "tools" not in self._unwanted:
+            given |= talk.offer()
+        return {"messages": talk.told, "stream": True, limit: profile.max_tokens, **given}
 
     @asynccontextmanager
     async def _send(

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from agent import personas
 from agent.clock import Clock
-from agent.commands import AskLlm, CancelLlm
+from agent.commands import AskLlm, CancelLlm, Confirmed
 from agent.config import Config
 from agent.events import Event, Health, LlmFailed, ReplyDelta, ReplyDone, Turn
 from agent.requests import own
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from agent.thinking.answerer import Answerer
     from agent.thinking.embedded import Embedded
     from agent.thinking.profiles import Profiles
+    from agent.thinking.toolbox import Toolbox
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ class Warm:
     persona: str
 
 
-Order = AskLlm | CancelLlm | Warm
+Order = AskLlm | CancelLlm | Confirmed | Warm
 
 
 class Thinker:
@@ -69,6 +70,7 @@ class Thinker:
         self._asking: asyncio.Task[None] | None = None
         self._warming: asyncio.Task[None] | None = None
         self._servers: dict[str, Embedded] = {}
+        self._toolbox: Toolbox | None = None
 
     def start(self) -> None:
         """Returns at once; health tells when the profiles have been looked at."""
@@ -80,7 +82,7 @@ class Thinker:
         self._thread = threading.Thread(target=self._run, name="thinking", daemon=True)
         self._thread.start()
 
-    def do(self, command: AskLlm | CancelLlm) -> None:
+    def do(self, command: AskLlm | CancelLlm | Confirmed) -> None:
         """From any thread; never blocks."""
         if not any(self._orders.values()):
             if isinstance(command, AskLlm):
@@ -123,6 +125,7 @@ class Thinker:
                 self._on_fatal("the thinker's thread ended unexpectedly")
 
     async def _live(self) -> None:
+        from agent.thinking.making import toolbox
         from agent.thinking.profiles import Manner, Profiles
 
         def note(name: str, loading: bool, trouble: Failure | None) -> None:
@@ -134,6 +137,7 @@ class Thinker:
         }
         first = own(self._config.persona.use)
         profiles = Profiles(self._answerers(note), manners, self._clock, self._emit, first)
+        self._toolbox = toolbox(self._config, self._emit, self._clock)
         try:
             async with asyncio.TaskGroup() as tasks:
                 watch = tasks.create_task(profiles.watch())
@@ -144,6 +148,8 @@ class Thinker:
                     if task:
                         task.cancel()
         finally:
+            if self._toolbox:
+                await self._toolbox.close()
             await profiles.close()
             for server in self._servers.values():
                 server.stop()
@@ -185,6 +191,11 @@ class Thinker:
             case Warm(persona=persona):
                 if self._warming is None or self._warming.done():
                     self._warming = tasks.create_task(profiles.warm(persona))
+                if self._toolbox:
+                    self._toolbox.warm()
+            case Confirmed():
+                if self._toolbox:
+                    self._toolbox.answered(command)
             case _:
                 assert_never(command)
 
@@ -199,7 +210,8 @@ class Thinker:
             self._emit(ReplyDelta(self._clock(), ask.turn, text))
 
         try:
-            await profiles.answer(ask, on_text)
+            tools = self._toolbox.for_turn(ask.turn) if self._toolbox else None
+            await profiles.answer(ask, on_text, tools)
         except Unanswered as unanswered:
             self._emit(LlmFailed(self._clock(), ask.turn, "unanswered", str(unanswered)))
         except Failure as failure:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agent.clock import Clock
 from agent.config import Config, LlmProfile
+from agent.events import Event
 from agent.identity import device_id, device_name
 from agent.thinking.answerer import Answerer
 from agent.thinking.embedded import Embedded
+from agent.thinking.mcp import Mcp
+from agent.thinking.toolbox import Toolbox
 
 
 def answerer(name: str, profile: LlmProfile, config: Config, clock: Clock, server: Embedded | None) -> Answerer:
@@ -19,6 +24,14 @@ def answerer(name: str, profile: LlmProfile, config: Config, clock: Clock, serve
     from agent.thinking.location import Remote
 
     return Endpoint(name, profile, server or Remote(profile), clock)
+
+
+def toolbox(config: Config, emit: Callable[[Event], None], clock: Clock) -> Toolbox | None:
+    """What the language models may use; None where nothing is configured. In the loop that it will belong to."""
+    sources = [Mcp(name, server) for name, server in config.tools.mcp.items()]
+    for source in sources:
+        source.prepare()
+    return Toolbox(config.tools, sources, emit, clock) if sources else None
 
 
 def announced_as(config: Config) -> str | None:

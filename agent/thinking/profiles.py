@@ -24,6 +24,7 @@ from agent.events import Health, Status
 from agent.thinking.answerer import Answerer, OnText, Question, Unanswered
 from agent.thinking.circuit import PROBE_S, Circuit
 from agent.thinking.failure import NONE_CONFIGURED, Failure
+from agent.thinking.toolbox import TurnTools
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Profiles:
         self._on_health = on_health
         self._published: tuple[Status, str] = ("loading", "")  # as the thinker has told at its start
 
-    async def answer(self, ask: AskLlm, on_text: OnText) -> None:
+    async def answer(self, ask: AskLlm, on_text: OnText, tools: TurnTools | None = None) -> None:
         """The reply of the first profile that can.
 
         Raises Unanswered where one was well but none knew, else Failure, with the first profile's code.
@@ -81,7 +82,7 @@ class Profiles:
             begun = True
             on_text(text)
 
-        question = Question(ask.text, ask.history, ask.persona, manner.prompt, manner.language)
+        question = Question(ask.text, ask.history, ask.persona, manner.prompt, manner.language, tools)
         failures: list[Failure] = []
         ignorance: Unanswered | None = None
         for standing in self._order(manner):

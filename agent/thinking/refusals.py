@@ -60,13 +60,18 @@ def explanation(body: bytes) -> str:
 
 
 def unwanted_parameter(body: bytes) -> str | None:
-    """Which optional parameter a status 400 complains about: newer OpenAI models refuse max_tokens and temperature."""
+    """Which optional parameter a status 400 complains about: newer OpenAI models refuse max_tokens and temperature.
+
+    "tools": the model cannot use any, as Ollama says of most small ones.
+    """
     value = _json(body)
     error = value.get("error") if isinstance(value, dict) else None
     param = error.get("param") if isinstance(error, dict) else None
     if param in OPTIONAL:
         return str(param)
     what = error_text(value)
+    if re.search(r"\btools\b", what):
+        return "tools"
     return next((name for name in OPTIONAL if re.search(rf"""['"`]{name}['"`]""", what)), None)
 
 

@@ -3,7 +3,7 @@
 One event is `{"choices": [{"delta": {"content": "…"}, "finish_reason": null}]}`. In the wild:
 - the first delta has only a role or `content: null`, the last one only a finish_reason; usage comes with `choices: []`;
 - reasoning comes as `reasoning_content` (vLLM, llama.cpp, DeepSeek) or `reasoning` (Ollama, OpenRouter): it is progress
-  but never part of the reply; tool calls were not offered and are passed over;
+  but never part of the reply; tool calls (`agent.thinking.toolcalls`) are passed over where none were offered;
 - an error object may come in the middle, "[DONE]" may be missing, and some servers repeat finish_reason in every event,
   so that it does not end the reply by itself.
 """
@@ -17,6 +17,7 @@ from typing import Any
 
 from agent.thinking.failure import Failure, one_line
 from agent.thinking.sse import SseDecoder
+from agent.thinking.toolcalls import BadCall, ToolCalls
 
 MAX_TEXT = 262_144  # bytes of reply
 MAX_RAW = 16 * MAX_TEXT  # bytes on the wire: OpenAI wraps each token in about 330
@@ -31,12 +32,16 @@ class BadEvent(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """`thought`: the model reasons; `finish`: its finish_reason or ""; `error`: the server gave up, and why."""
+    """`thought`: the model reasons; `finish`: its finish_reason or ""; `error`: the server gave up, and why.
+
+    `calls`: pieces of tool calls.
+    """
 
     text: str = ""
     thought: bool = False
     finish: str = ""
     error: str = ""
+    calls: object = None
 
 
 def read_delta(data: str) -> Delta:
@@ -66,7 +71,9 @@ def _choice(choice: dict[str, Any]) -> Delta:
     if content is not None and not isinstance(content, str):
         raise BadEvent("content is not a text")
     thought = any(delta.get(key) for key in THOUGHTS)
-    return Delta(sound(content or ""), thought, finish if isinstance(finish, str) else "")
+    return Delta(
+        sound(content or ""), thought, finish if isinstance(finish, str) else "", calls=delta.get("tool_calls")
+    )
 
 
 def sound(text: str) -> str:
@@ -94,13 +101,15 @@ class ReplyReader:
 
     working = False
 
-    def __init__(self, hide: Callable[[str], str] = str) -> None:
-        """`hide` takes secrets out of what the server says about an error."""
+    def __init__(self, hide: Callable[[str], str] = str, tools: bool = False) -> None:
+        """`hide` takes secrets out of what the server says about an error. `tools`: tool calls are expected."""
         self._hide = hide
         self._sse = SseDecoder()
         self._raw = 0
         self._text = 0
         self._bad = 0
+        self._tools = tools
+        self.calls = ToolCalls()
         self.done = False
         self.finish = ""
         self.progress = False
@@ -136,7 +145,7 @@ class ReplyReader:
             return []
         try:
             return self._delta(read_delta(data))
-        except BadEvent as error:
+        except (BadEvent, BadCall) as error:
             self._bad += 1
             if self._bad > MAX_BAD:
                 self._fail(Failure("bad_reply", f"{self._bad} events that are none: {error}"))
@@ -147,7 +156,8 @@ class ReplyReader:
             self._fail(Failure("server_error", self._hide(delta.error)))
             return []
         self.finish = delta.finish or self.finish
-        self.progress = self.progress or delta.thought or bool(delta.text)
+        called = self._tools and bool(delta.calls) and self.calls.feed(delta.calls)
+        self.progress = self.progress or delta.thought or bool(delta.text) or called
         text = delta.text if self.begun else delta.text.lstrip()
         self._text += len(text.encode())
         if self._text > MAX_TEXT:

@@ -4,7 +4,8 @@ Deadlines are absolute and our own, since a time-out per read never ends a trick
 `first_token_timeout_s` of the request (the cold value where the server may have to load the model first); then text at
 least every `token_timeout_s`, comments and empty deltas do not count; all within `total_timeout_s`, to which loading
 time is added. Reasoning counts as progress, since the server is at work; where it works with tools, it may take as long
-as for a first text.
+as for a first text. Where the model calls tools of ours, what they take is within the total time, too; each further
+request of the same turn has its own time for a first text.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from agent.thinking.answerer import OnText
 from agent.thinking.failure import Failure
 from agent.thinking.refusals import jitter
 from agent.thinking.reply import ReplyReader
+from agent.thinking.toolcalls import ToolCalls
 
 if TYPE_CHECKING:
     import httpcore
@@ -70,11 +72,19 @@ class Request:
             total_s += profile.cold_first_token_timeout_s - first_s
             first_s = profile.cold_first_token_timeout_s
         now = self._now()
+        self._first_s = first_s
         self._total_at = now + total_s
-        self._first_at = min(now + first_s, self._total_at)
-        self.begun = False
-        self._finished = False
         self._limit: asyncio.Timeout | None = None
+        self._spoken = ""  # the last of all that was handed out
+        self.next_round()
+
+    def next_round(self) -> None:
+        """Another request is made, after tools have been called."""
+        self._first_at = min(self._now() + self._first_s, self._total_at)
+        self._finished = False
+        self.begun = False
+        self.text = ""
+        self.calls = ToolCalls()
 
     def permits(self, delay_s: float) -> bool:
         """Whether a retry after `delay_s` makes sense: nothing was said yet and there is time left."""
@@ -87,15 +97,29 @@ class Request:
             async with asyncio.timeout_at(self._first_at) as self._limit:
                 yield
         except TimeoutError as error:
-            if not (self._finished and self.begun):
+            if not (self._finished and (self.begun or self.calls)):
                 waited = "no more text in time" if self.begun else "no text in time"
                 raise Failure("timeout", waited) from error
 
-    async def read(self, response: httpcore.Response, hide: Callable[[str], str]) -> None:
-        """Hand out the reply's text as it comes. `hide` takes secrets out of a text. Raises Failure."""
+    @asynccontextmanager
+    async def working(self) -> AsyncIterator[asyncio.Timeout]:
+        """While tools are at work; who puts the limit off puts off the end of the whole. Raises Failure."""
+        try:
+            async with asyncio.timeout_at(self._total_at) as limit:
+                yield limit
+        except TimeoutError as error:
+            raise Failure("timeout", "the tools took too long") from error
+        self._total_at = limit.when() or self._total_at
+
+    async def read(self, response: httpcore.Response, hide: Callable[[str], str], tools: bool = False) -> None:
+        """Hand out the reply's text as it comes; then `text` is all of it, and `calls` the tool calls in it.
+
+        `hide` takes secrets out of a text; `tools`: tool calls are expected. Raises Failure.
+        """
         headers = headers_of(response)
         _check(headers)
-        reader = ReplyReader(hide)
+        reader = ReplyReader(hide, tools)
+        self.calls = reader.calls
         stream = response.aiter_stream()
         async for data in stream:
             self.hand_out(reader, reader.feed(data))
@@ -106,7 +130,7 @@ class Request:
         framed = "content-length" in headers or "transfer-encoding" in headers
         if not (reader.done or reader.finish or framed):
             raise Failure("cut_off", "the server closed the connection", jitter())
-        if not reader.begun:
+        if not reader.begun and not reader.calls:
             reason = f" ({reader.finish})" if reader.finish else ""
             raise Failure("bad_reply", f"an empty reply{reason}")
 
@@ -123,9 +147,17 @@ class Request:
                 until = max(until, self._first_at)
             self._limit.reschedule(min(until, self._total_at))
         if texts:
-            self._on_text("".join(texts))
+            self._say("".join(texts))
         if reader.failure:
             raise reader.failure
+
+    def _say(self, text: str) -> None:
+        """What comes behind a tool call is another sentence."""
+        first = not self.text
+        self.text += text
+        joint = " " if first and self._spoken and not self._spoken.isspace() else ""
+        self._spoken = text[-1]
+        self._on_text(joint + text)
 
     @staticmethod
     def _now() -> float:

@@ -147,6 +147,7 @@ def test_the_examples_are_of_every_topic_and_fit_into_a_packet() -> None:
     named = topicreference.by_name(messages, enacted.TOPICS.root)
     assert set(named) == set(topicreference.ABOUT)
     assert set(topicreference.by_name(messages, "voice-agent/room/downstairs")) == set(topicreference.HOUSE)
+    assert set(topicreference.by_name(messages, "hermes")) == set(topicreference.HERMES)
     assert all(len(message.payload) < MAX_PAYLOAD for message in messages)
 
 

@@ -44,6 +44,9 @@ def test_facts_come_from_the_configuration_and_the_models(folder: Path) -> None:
     assert facts.options["voice"] == (VOICE,)
     assert facts.options["llm_profile"] == ("home", "cloud")
     assert "hey_jarvis" in facts.options["wake_word"]
+    hers = {"llm": {"profiles": {"home": profile}}, "personas": {"nari": {"llm": ["home"]}}}
+    assert describe(Config(**hers)).facts.has_llm
+    assert describe(Config(**hers)).facts.options["persona"] == ("default", "nari")
     bare = describe(Config()).facts
     assert (bare.area, bare.has_llm, bare.has_button) == ("", False, False)
 

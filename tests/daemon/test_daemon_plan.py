@@ -48,6 +48,7 @@ def plan(document: dict[str, Any], voice: str = "joe") -> Plan:
         ({"privacy": {"keep_receipts": False}}, set()),
         ({"audio": {"speaker": {"volume_percent": 10}}}, set()),
         ({"llm": {"profiles": {"unused": {"base_url": "http://localhost/v1"}}}}, set()),
+        ({"tools": {"mcp": {"home": {"url": "http://localhost/mcp"}}}}, {"thinker"}),
         ({"privacy": {"publish_transcript": False}}, {"session"}),
         ({"mqtt": {"keepalive_s": 20}}, {"session"}),
         ({"wake": {"threshold": 0.7}}, {"ear"}),

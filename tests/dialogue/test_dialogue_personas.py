@@ -11,6 +11,7 @@ from agent.commands import (
     Answer,
     AskLlm,
     Command,
+    Earcon,
     Exchange,
     ShowEvent,
     Speak,
@@ -20,6 +21,8 @@ from agent.commands import (
 from agent.dialogue.cast import Cast
 from agent.dialogue.state import Rules, State
 from agent.events import (
+    Endpoint,
+    Health,
     LlmFailed,
     PeersChanged,
     Pressed,
@@ -228,3 +231,16 @@ def test_without_personas_nothing_is_named() -> None:
     script = Script()
     assert only(StartListening, script.wake("alexa")).persona == ""
     assert only(AskLlm, script.hear("why")).persona == ""
+
+
+def test_a_recogniser_that_loads_at_the_first_word_is_waited_for_with_a_sound() -> None:
+    script = home()
+    woken = script.wake("alexa")
+    assert not [command for command in woken if isinstance(command, Earcon)], "it is still well"
+    script.play(Health(script.at, "asr", "loading"))
+    ended = script.play(Endpoint(script.at, 1, script.time, "silence"))
+    assert only(Earcon, ended).name == "thinking"
+    before = script.time
+    failed = script.wait()
+    assert script.time == pytest.approx(before + 3.0 + 15.0)
+    assert only(Speak, failed).persona == "nari"

@@ -17,7 +17,19 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripts import Script
 
-from agent.commands import Answer, AskLlm, Command, Earcon, SetVolume, Speak, StartListening, TurnEnded
+from agent.commands import (
+    Answer,
+    AskLlm,
+    CancelLlm,
+    Command,
+    Confirmed,
+    Earcon,
+    SetVolume,
+    Speak,
+    StartListening,
+    TurnEnded,
+)
+from agent.dialogue.cast import Cast
 from agent.dialogue.loudness import loudness
 from agent.dialogue.quiet import Hours
 from agent.dialogue.state import Contending, Idle, Listening, Rules, Speaking, State, Thinking, Transcribing
@@ -26,6 +38,7 @@ from agent.events import (
     AsrFailed,
     Audible,
     ClauseReady,
+    ConfirmDue,
     DeadlinePassed,
     Endpoint,
     Event,
@@ -42,6 +55,7 @@ from agent.events import (
     SpeechDone,
     SpeechFailed,
     SpeechStarted,
+    ToolUsed,
     TtsFirst,
     Wake,
 )
@@ -62,6 +76,7 @@ EVENTS = int(os.environ.get("VOICE_AGENT_RANDOM_EVENTS", "20000"))
 PER_SCRIPT = 50
 
 RIVALS = ("hall", "office")
+WORDS = ("hey_jarvis", "alexa")
 IDS = count()  # no two requests have the same id
 
 INTENTS = [None, *(Intent(n) for n in ("time", "date", "stop", "repeat", "volume_up", "mute", "unheard of"))]
@@ -78,6 +93,9 @@ REQUESTS = [
     SettingRequest("volume", 50),
     SettingRequest("night_volume", 10),
     AskRequest("why"),
+    AskRequest("warum", persona="butler"),
+    SayRequest("Tee", "low", persona="butler"),
+    ListenRequest("nobody"),
     AskRequest("time", Intent("time")),
     MuteRequest(on=True),
     MuteRequest(on=False),
@@ -90,6 +108,7 @@ REQUESTS = [
 RULES = [
     Rules(),
     Rules(follow_up=4.0, follow_ups=2, barge_in=False),
+    Rules(follow_up=4.0, history_turns=2, cast=Cast("", {"butler": "de", "nari": "ko"}, {"alexa": "nari"})),
     Rules(follow_up=1.0, quiet=Hours(time(15, 46), time(15, 47)), night_volume=20, pending_says=2),
 ]
 
@@ -98,7 +117,7 @@ def event(script: Script, choice: int, lag: int, variant: int) -> Event:
     """One of all events: of the current turn, mostly, of an older or of one that never was."""
     at, turn = script.at, max(0, script.state.turn - lag)
     makers = [
-        lambda: Wake(at, "hey_jarvis", 0.7, at.mono - (variant % 3), float(variant)),
+        lambda: Wake(at, WORDS[variant // 3 % 2], 0.7, at.mono - (variant % 3), float(variant)),
         lambda: SpeechStarted(at, turn, at.mono),
         lambda: Partial(at, turn, "so far"),
         lambda: Endpoint(at, turn, at.mono, ("silence", "no_speech", "too_long")[variant % 3]),  # type: ignore[arg-type]
@@ -107,6 +126,10 @@ def event(script: Script, choice: int, lag: int, variant: int) -> Event:
         lambda: ReplyDelta(at, turn, "words "),
         lambda: ReplyDone(at, turn),
         lambda: LlmFailed(at, turn, ("unreachable", "cut_off", "?")[variant % 3]),
+        lambda: ConfirmDue(at, (turn, script.state.talk.thinker)[variant % 2], f"call-{variant}", "unlock"),
+        lambda: ToolUsed(at, turn, "unlock", "home", "done", 9),
+        lambda: ReplyDelta(at, script.state.talk.thinker, "words "),
+        lambda: Final(at, turn, "yes"),
         lambda: ClauseReady(at, turn, "words"),
         lambda: TtsFirst(at, turn),
         lambda: Audible(at, turn, at.mono),
@@ -127,15 +150,18 @@ def usual(script: Script, variant: int) -> Event:
     at, turn = script.at, script.state.turn
     match script.state.activity:
         case Idle():
-            return Wake(at, "hey_jarvis", 0.7, at.mono)
+            return Wake(at, WORDS[variant % 2], 0.7, at.mono)
         case Contending():
             return DeadlinePassed(at)
         case Listening():
             return Endpoint(at, turn, at.mono, "silence" if variant % 4 else "no_speech")
         case Transcribing():
-            return Final(at, turn, "what is it", INTENTS[variant % 2])
+            return Final(at, turn, "yes" if script.state.talk.question else "what is it", INTENTS[variant % 2])
         case Thinking() | Speaking(complete=False):
-            return ReplyDelta(at, turn, "words ") if variant % 2 else ReplyDone(at, turn)
+            asked = script.state.talk.thinker or turn
+            if variant % 4 == 0:
+                return ConfirmDue(at, asked, f"call-{variant}", "unlock")
+            return ReplyDelta(at, asked, "words ") if variant % 2 else ReplyDone(at, asked)
         case Speaking():
             return SpeechDone(at, turn, "words")
 
@@ -161,8 +187,37 @@ def check_manners(script: Script, before: State, commands: list[Command]) -> Non
     for command in commands:
         if isinstance(command, StartListening):
             assert not after.mic_off
-            assert (command.first_word_ms is None) == (after.talk.follow_up == 0)
+            assert (command.first_word_ms is None) == (after.talk.follow_up == 0 and not after.talk.question)
     assert after.talk.follow_up <= after.rules.follow_ups
+
+
+def check_consent(script: Script, before: State, happened: Event, commands: list[Command]) -> None:
+    """Only a "yes" to this very question, heard when all of it had been said, is one; and a call is never forgotten."""
+    for command in commands:
+        if isinstance(command, Confirmed) and command.yes:
+            assert isinstance(happened, Final)
+            assert happened.text == "yes"
+            assert isinstance(before.activity, Listening | Transcribing)
+            assert (before.talk.question, before.talk.thinker) == (command.call, command.turn)
+    cancelled = any(isinstance(command, CancelLlm) for command in commands)
+    settled = any(isinstance(command, Confirmed) for command in commands)
+    waiting = before.talk.question and not isinstance(before.activity, Idle)
+    if waiting and script.state.talk.question != before.talk.question:
+        assert cancelled or settled
+
+
+def check_personas(script: Script, commands: list[Command]) -> None:
+    """All of a turn is one persona's, and no persona is told what was said to another."""
+    talk, cast = script.state.talk, script.state.rules.cast
+    assert talk.persona in ("", *cast.languages)
+    for command in commands:
+        if isinstance(command, StartListening | AskLlm):
+            assert command.persona == talk.persona
+        if isinstance(command, AskLlm):
+            own = [past.exchange for past in script.state.history if past.persona == talk.persona]
+            assert list(command.history) == own
+    kept = Counter(past.persona for past in script.state.history)
+    assert all(count <= script.state.rules.history_turns for count in kept.values())
 
 
 def to_idle(script: Script) -> None:
@@ -179,7 +234,7 @@ def to_idle(script: Script) -> None:
 @settings(max_examples=EVENTS // PER_SCRIPT, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
-        st.tuples(st.integers(0, 27), st.sampled_from([0, 0, 0, 0, 1, 2, -1]), st.integers(0, 47), st.floats(0, 30)),
+        st.tuples(st.integers(0, 33), st.sampled_from([0, 0, 0, 0, 1, 2, -1]), st.integers(0, 47), st.floats(0, 30)),
         min_size=PER_SCRIPT,
         max_size=PER_SCRIPT,
     ),
@@ -190,9 +245,12 @@ def test_anything_may_happen(choices: list[tuple[int, int, int, float]], rules: 
     for choice, lag, variant, pause in choices:
         script.time += pause / 10
         before = script.state
-        commands = script.play(event(script, choice, lag, variant))
+        happened = event(script, choice, lag, variant)
+        commands = script.play(happened)
         check(script, before.turn, commands)
         check_manners(script, before, commands)
+        check_consent(script, before, happened, commands)
+        check_personas(script, commands)
     to_idle(script)
     ended = Counter(command.turn for command in script.commands if isinstance(command, TurnEnded))
     assert set(ended) == set(range(1, script.state.turn + 1)), "a turn got lost"

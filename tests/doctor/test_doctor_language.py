@@ -128,3 +128,12 @@ def test_none_and_unused() -> None:
     config = Config(llm=Llm(profiles={"spare": LlmProfile(base_url="http://x/v1")}))
     (spare,) = language.examine(Context(config, False, lambda text: None))
     assert "never asked" in spare.detail
+
+
+def test_what_only_another_persona_asks_is_asked() -> None:
+    with SickLlm(answer("Hello there.")) as llm:
+        profiles = {name: LlmProfile(base_url=llm.base_url) for name in ("hers", "nobodys")}
+        config = Config(llm=Llm(profiles=profiles), personas={"nari": {"llm": ["hers"]}})
+        found = {each.title: each for each in language.examine(Context(config, False, lambda text: None))}
+    assert found["hers"].severity == "ok"
+    assert "never asked" in found["nobodys"].detail

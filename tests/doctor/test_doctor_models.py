@@ -125,3 +125,10 @@ def test_too_slow_for_this_device(factor: float, severity: str) -> None:
 @pytest.mark.parametrize(("language", "word"), [("en", "November"), ("de", "Montag"), ("xx", "1, 2, 3")])
 def test_a_sentence_for_every_language(language: str, word: str) -> None:
     assert word in engines.sentence(language)
+
+
+def test_what_another_persona_needs_is_looked_at_too() -> None:
+    found = examined(tts=ESPEAK, personas={"nari": {"language": "ko"}, "ann": {"voice": "nobody"}, "same": {}})
+    assert "vosk-small-ko" in found["recogniser of nari"].remedy
+    assert found["voice of ann"].severity == "failure"
+    assert not [title for title in found if title.endswith("of same")]

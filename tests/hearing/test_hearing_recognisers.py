@@ -18,7 +18,7 @@ from hearing_helpers import WAIT_S
 from agent.child import ChildSpec
 from agent.events import AsrFailed, Event, Final, Health, Instant
 from agent.hearing.recogniser import FINAL_S
-from agent.hearing.recognisers import Recognisers
+from agent.hearing.recognisers import LATE_S, Recognisers
 
 PATH = f"{Path(__file__).parent}{os.pathsep}{Path(__file__).parents[2]}"
 
@@ -143,6 +143,18 @@ def test_loading_is_told_and_the_rest_of_the_health_is_the_first_ones(rig: Calla
     assert "died" in told[2][1]
 
 
+def test_one_that_has_to_load_is_given_time(rig: Callable[..., Rig]) -> None:
+    r = rig({"": "well:a", "nari": "deaf:b"})
+    r.until_health("ok")
+    r.utter(1, "nari")
+    r.mono += FINAL_S + LATE_S - 1
+    r.asr.tick(r.mono)
+    r.mono += 2
+    r.asr.tick(r.mono)
+    failed = r.until(lambda event: isinstance(event, AsrFailed))
+    assert failed.at.mono == 100.0 + FINAL_S + LATE_S + 1
+
+
 def test_a_new_turn_with_another_persona_leaves_nothing_behind(rig: Callable[..., Rig]) -> None:
     r = rig({"": "deaf:a", "nari": "well:b"})
     r.until_health("ok")
@@ -176,8 +188,9 @@ def test_what_only_another_persona_needs_goes_after_a_while_and_comes_again(rig:
     assert r.wait_pids(1) == [main], "the first one stays"
 
 
-def test_nothing_goes_where_that_is_not_wanted(rig: Callable[..., Rig]) -> None:
+def test_where_there_is_room_all_are_there_from_the_start_and_stay(rig: Callable[..., Rig]) -> None:
     r = rig(TWO, keep_s=0.0)
+    assert len(r.wait_pids(2)) == 2
     r.said(1, "nari")
     r.mono += 1e6
     r.asr.tick(r.mono)

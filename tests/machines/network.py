@@ -9,8 +9,9 @@ import ctypes
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -82,10 +83,25 @@ def inside(leader: int, work: Callable[[], Result]) -> Result:
     """
 
     def enter() -> Result:
-        with open(f"/proc/{leader}/ns/net", "rb") as namespace:
-            if ctypes.CDLL(None, use_errno=True).setns(namespace.fileno(), CLONE_NEWNET) != 0:
-                raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+        _enter(f"/proc/{leader}/ns/net")
         return work()
 
     with ThreadPoolExecutor(max_workers=1, thread_name_prefix="network") as pool:
         return pool.submit(enter).result()
+
+
+@contextmanager
+def entered(leader: int) -> Iterator[None]:
+    """This thread, and all threads and processes that it begins, live in the network of that process."""
+    with open("/proc/thread-self/ns/net", "rb") as own:
+        _enter(f"/proc/{leader}/ns/net")
+        try:
+            yield
+        finally:
+            _enter(f"/proc/self/fd/{own.fileno()}")
+
+
+def _enter(namespace: str) -> None:
+    with open(namespace, "rb") as opened:
+        if ctypes.CDLL(None, use_errno=True).setns(opened.fileno(), CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))

@@ -42,13 +42,13 @@ def layers(release: roots.Release) -> tuple[Path, ...]:
     extra = extra_requirements()
     parts = [RECIPE, below.name, *NEEDED, *BUILDING, *ROOM, extra]
     parts += [(roots.PROJECT / name).read_text() for name in ("requirements.txt", "requirements-build.txt")]
-    return _kept(release, "service", parts, (below,), lambda machine: _libraries(machine, extra))
+    return kept(release, "service", parts, (below,), lambda machine: _libraries(machine, extra))
 
 
 def desktop_layers(release: roots.Release) -> tuple[Path, ...]:
     """The same on a desktop: sessions, and PipeWire in PulseAudio's place."""
     below = layers(release)
-    return _kept(release, "desktop", [below[0].name, *DESKTOP], below, lambda machine: _packages(machine, DESKTOP))
+    return kept(release, "desktop", [below[0].name, *DESKTOP], below, lambda machine: packages(machine, DESKTOP))
 
 
 def install(machine: Machine) -> None:
@@ -113,7 +113,7 @@ def _needed_by(name: str, known: frozenset[str] = frozenset()) -> frozenset[str]
     return known
 
 
-def _kept(
+def kept(
     release: roots.Release,
     kind: str,
     parts: Sequence[str],
@@ -137,7 +137,7 @@ def _kept(
     return folder, *below
 
 
-def _packages(machine: Machine, names: Sequence[str]) -> None:
+def packages(machine: Machine, names: Sequence[str]) -> None:
     """Debian packages, without their servers being started."""
     machine.write("/usr/sbin/policy-rc.d", NO_SERVERS, 0o755)
     machine.run(["apt-get", "update", "-q"], timeout=INSTALL_S)
@@ -146,7 +146,7 @@ def _packages(machine: Machine, names: Sequence[str]) -> None:
 
 
 def _libraries(machine: Machine, extra: str) -> None:
-    _packages(machine, [*NEEDED, *BUILDING, *ROOM])
+    packages(machine, [*NEEDED, *BUILDING, *ROOM])
     machine.run(["systemctl", "disable", "mosquitto.service"])
     machine.run(["python3", "-m", "venv", ENVIRONMENT])
     machine.run(["ln", "-sfn", ENVIRONMENT, "/opt/voice-agent/current"])

@@ -109,6 +109,8 @@ def _device(device: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"device.{key} is unknown" for key in device.keys() - DEVICE)
     if not device.get("identifiers") and not device.get("connections"):
         yield "the device has no identifier"
+    for key in {"identifiers", "connections"} - device.keys():
+        yield f"device.{key} may be left out by a busy Home Assistant"
     for key, value in device.items():
         if key not in ("identifiers", "connections") and not (isinstance(value, str) and value):
             yield f"device.{key} is no text"
@@ -172,6 +174,8 @@ def _topics(component: Mapping[str, Any]) -> Iterator[str]:
     for entry in listed:
         unknown = entry.keys() - {"topic", "payload_available", "payload_not_available", "value_template"}
         yield from (f"availability.{key} is unknown" for key in unknown)
+        missing = {"payload_available", "payload_not_available"} - entry.keys()
+        yield from (f"availability.{key} may be left out by a busy Home Assistant" for key in missing)
     shown = [(key, component[key]) for key in component if key.endswith("topic")]
     for key, given in [*shown, *(("availability", entry["topic"]) for entry in listed)]:
         full = f"{base}{given[1:]}" if given.startswith("~") else given

@@ -132,7 +132,7 @@ def test_the_longest_names_there_can_be_leave_room_in_the_packet() -> None:
     assert len(announced.payload) < MAX_PAYLOAD
     offered = json.loads(announced.payload)["components"]["voice"]["options"]
     assert offered[0] == many[0]
-    assert len(offered) == 7
+    assert len(offered) == 6
     voices = tuple(f"en_US-voice{number:03}-medium" for number in range(120))
     facts = Facts("0.1.0", options={"voice": voices})
     assert payload(TOPICS, facts)["components"]["voice"]["options"] == list(voices)
@@ -222,6 +222,7 @@ def test_the_checker_sees_what_home_assistant_would() -> None:
     assert complaints_of("listen", retain=True)
     assert complaints_of("ask", max=256)
     assert complaints_of("mute", unique_id="voice-agent-kitchen-stop")
+    assert complaints_of("mute", availability=[{"topic": "~/status"}])
     assert complaints("ha", "ha/device/a b/config", payload(TOPICS, FACTS))
 
 

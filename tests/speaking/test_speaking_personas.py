@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import time
+import queue
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -23,24 +23,19 @@ LOW, HIGH = fake("rate=8000"), fake("rate=24000")
 
 
 class Desk:
-    """Voices by persona, driven by hand: reports wait in a list until `until` handles them."""
+    """Voices by persona, driven by hand: reports wait in a queue until `say` handles them."""
 
     def __init__(self, orders: dict[str, tuple[VoiceSpec, ...]], **changes: object) -> None:
-        self.reports: list[Report] = []
+        self.reports: queue.Queue[Report] = queue.Queue()
         self.fatal: list[str] = []
         self.now = 100.0
-        self.voices = Synthesis(orders, self.reports.append, self.fatal.append, **changes)  # type: ignore[arg-type]
+        self.voices = Synthesis(orders, self.reports.put, self.fatal.append, **changes)  # type: ignore[arg-type]
 
     def say(self, turn: int, persona: str, text: str = "Yes.") -> Spoken | Unspoken:
         outcome = self.voices.say(self.now, turn, text, persona)
-        ends = time.monotonic() + WAIT_S
         while outcome is None:
-            assert time.monotonic() < ends, "no voice has said anything"
-            outcome = self.voices.handle(self.now, self.reports.pop(0)) if self.reports else self.wait()
+            outcome = self.voices.handle(self.now, self.reports.get(timeout=WAIT_S))
         return outcome
-
-    def wait(self) -> None:
-        time.sleep(0.005)
 
     def pids(self) -> int:
         return len(self.voices.pids)
@@ -120,11 +115,15 @@ def test_a_voice_that_only_another_persona_needs_goes_after_a_while_and_comes_ag
     spoken = d.say(3, "nari", "No.")
     assert isinstance(spoken, Spoken)
     assert spoken.rate_hz == 24_000
-    kept = desk({"": (LOW,), "nari": (HIGH, LOW)})
-    assert isinstance(kept.say(1, "nari"), Spoken)
-    kept.now += 1e6
-    kept.voices.tick(kept.now)
-    assert kept.pids() == 1
+
+
+def test_where_there_is_room_all_are_there_from_the_start_and_stay(desk: Callable[..., Desk]) -> None:
+    d = desk({"": (LOW,), "twin": (LOW,), "nari": (HIGH, LOW)}, keep_s=0.0)
+    d.voices.start()
+    assert [isinstance(d.say(turn, name), Spoken) for turn, name in ((1, "nari"), (2, ""))] == [True, True]
+    d.now += 1e6
+    d.voices.tick(d.now)
+    assert d.pids() == 2
 
 
 def test_speakers_are_made_from_the_configuration(joe: Path, espeak_ng: str) -> None:

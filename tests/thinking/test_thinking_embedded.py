@@ -10,10 +10,11 @@ from typing import Any
 import psutil
 import pytest
 from sick_llm import SickLlm, answer, status
+from sick_mcp import SickMcp
 
 from agent import models
 from agent.commands import Exchange
-from agent.config import LlmProfile
+from agent.config import LlmProfile, McpServer, Tools
 from agent.events import LlmFailed, ReplyDelta, ReplyDone
 
 MODEL = "smollm2-135m"
@@ -121,3 +122,14 @@ def test_missing_wheel_names_the_remedy(profiles_rig, monkeypatch):
     end = r.ask()
     assert isinstance(end, LlmFailed)
     assert "voice-agent[local-llm]" in end.detail
+
+
+def test_takes_tools_and_answers(profiles_rig, model):
+    """So small a model seldom calls one; what matters is that the offer harms nothing."""
+    with SickMcp() as server:
+        mcp = McpServer(url=server.url, allow={"turn_on": "safe"}, connect_timeout_s=30.0)
+        r = profiles_rig({"own": embedded(model)}, tools=Tools(mcp={"home": mcp}))
+        end = r.ask(1, "What is the capital of France?")
+        assert isinstance(end, ReplyDone), end
+        assert r.text(1)
+        assert "tools/list" in server.methods
