@@ -11,8 +11,8 @@ Format: Home Assistant's documentation of the MQTT integration, "Device discover
 - Availability is a list, all of which has to hold: the process is there (`status`, with its will) and, for what is of
   no use to a deaf agent, it hears (`hearing`). Both say "online" or "offline", as Home Assistant expects unasked.
 - `qos` and `encoding` stand in each component: at the level of the device they pass the schema and are dropped.
-- What availability and device have by default is said all the same: while Home Assistant (2026.2) loads its platforms on
-  a slow machine, it sometimes leaves the defaults of these two out, and the entity with them ("KeyError:
+- What availability and device have by default is said all the same: while Home Assistant (2026.2) loads its platforms
+  on a slow machine, it sometimes leaves the defaults of these two out, and the entity with them ("KeyError:
   'payload_available'"; one checker is shared by all platforms, and each that is loaded compiles it anew).
 - No command is retained. Commands are JSON, which the templates write with `tojson`, whatever a user types.
 """
