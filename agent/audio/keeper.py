@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 END_S = 5.0
 KILLED_S = 1.0
+TRIES, PAUSE_S = 5, 0.05
 
 log = logging.getLogger(__name__)
 
@@ -63,9 +64,18 @@ def main() -> None:
         print(flush=True)  # noqa: T201 - the protocol
         if not sys.stdin.read():
             time.sleep(KILLED_S)
-        set_volumes(mixer(device, control), before)
+        _restore(device, control, before)
     except DeviceError as error:
         log.warning("%s", error)
+
+
+def _restore(device: str, control: str, before: list[int]) -> None:
+    """A sound server's mixer takes channels one by one, and may set one back to what it still believed of it."""
+    for _ in range(TRIES):
+        set_volumes(mixer(device, control), before)
+        if volumes(mixer(device, control)) == before:
+            return
+        time.sleep(PAUSE_S)
 
 
 if __name__ == "__main__":
