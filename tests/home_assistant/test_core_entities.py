@@ -126,5 +126,5 @@ def test_selects_offer_what_there_is(house: House) -> None:
 
 def test_what_is_heard_and_what_is_known_of_the_parts_stands_in_attributes(house: House) -> None:
     hearing = house.api.state(house.entity("hearing")).attributes
-    assert {hearing[part]["status"] for part in ("mic", "wake", "asr")} == {"ok"}
+    assert {hearing[part]["status"] for part in ("mic", "wake", "asr")} <= {"ok", "degraded"}
     assert house.api.state(house.entity("models")).attributes["installed_version"]
