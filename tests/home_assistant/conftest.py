@@ -26,6 +26,8 @@ SECONDS = pytest.StashKey[list[tuple[str, float]]]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # First those that look at entities as they are found: they enable what is disabled, and others use it then.
+    items.sort(key=lambda item: item.path.stem != "test_core_entities")
     own = [item for item in items if Path(__file__).parent in item.path.parents]
     for item in own:
         item.add_marker(pytest.mark.home_assistant)
