@@ -23,12 +23,14 @@ from agent.fitting.loudspeaker import play
 pytestmark = pytest.mark.room
 LEFT_RIGHT = [40_000, 20_000]
 SPEAKER = Speaker(device="default", mixer="Master", volume_percent=90)
+# Ctrl-C is what it is at a terminal, also where the tests run in the background, with SIGINT ignored.
 CHANGED = """
-import json, sys, time
+import json, signal, sys
 from agent.audio.alsa import mixer, set_volume
 from agent.audio.keeper import volume_kept
 from agent.config import Speaker
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with volume_kept(Speaker(**json.loads(sys.argv[1]))):
     set_volume(mixer("default", "Master"), 90)
     print("changed", flush=True)
