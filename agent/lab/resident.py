@@ -60,7 +60,10 @@ class Resident:
         assert self._folder is not None
         changed = {**self._settings, **changes}
         self._settings = {key: value for key, value in changed.items() if value is not None}
-        (self._folder / "config.toml").write_text(to_toml({"version": 1, **self._settings}))
+        # Replaced as a whole: a reload still under way would take half a file for a configuration of few settings.
+        new = self._folder / "config.toml.new"
+        new.write_text(to_toml({"version": 1, **self._settings}))
+        new.replace(self._folder / "config.toml")
 
     @property
     def log(self) -> str:
