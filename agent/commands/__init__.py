@@ -1,0 +1,71 @@
+"""The vocabulary of behaviour: what is to be done (commands), as `agent.dialogue` decides it and the rooms do it.
+
+Frozen values like `agent.events`, whose types they share. `persona` is a name of `[personas]`, "" for `[persona]`.
+"""
+
+from __future__ import annotations
+
+from agent.commands.base import EarconName, Outcome, Scalar
+from agent.commands.device import ChangeSetting, Examine, Restart, TurnEnded
+from agent.commands.hearing import SetMute, StartListening, StopListening
+from agent.commands.neighbours import Bid, Claim
+from agent.commands.shown import Answer, ShowEvent, ShowHealth, ShowReply, ShowSetting, ShowState, ShowTranscript
+from agent.commands.speaking import Earcon, Hush, SetVolume, Speak
+from agent.commands.thinking import AskLlm, CancelLlm, Confirmed, Exchange
+
+__all__ = [
+    "Answer",
+    "AskLlm",
+    "Bid",
+    "CancelLlm",
+    "ChangeSetting",
+    "Claim",
+    "Command",
+    "Confirmed",
+    "Earcon",
+    "EarconName",
+    "Examine",
+    "Exchange",
+    "Hush",
+    "Outcome",
+    "Restart",
+    "Scalar",
+    "SetMute",
+    "SetVolume",
+    "ShowEvent",
+    "ShowHealth",
+    "ShowReply",
+    "ShowSetting",
+    "ShowState",
+    "ShowTranscript",
+    "Speak",
+    "StartListening",
+    "StopListening",
+    "TurnEnded",
+]
+
+Command = (
+    StartListening
+    | StopListening
+    | AskLlm
+    | CancelLlm
+    | Confirmed
+    | Speak
+    | Hush
+    | Earcon
+    | Bid
+    | Claim
+    | SetVolume
+    | SetMute
+    | ChangeSetting
+    | Examine
+    | Restart
+    | ShowState
+    | ShowTranscript
+    | ShowReply
+    | ShowEvent
+    | ShowHealth
+    | ShowSetting
+    | Answer
+    | TurnEnded
+)

@@ -1,0 +1,66 @@
+"""What the language model and its tools tell."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agent.events.base import Instant, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDelta:
+    """Text of the reply, as the LLM wrote it, in any slicing."""
+
+    at: Instant
+    turn: Turn
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyDone:
+    at: Instant
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
+class LlmFailed:
+    """No profile could answer (or the one that had begun broke off).
+
+    `code` is one of none_configured, unreachable, auth, rate_limited, server_error, timeout, bad_reply, cut_off; or
+    unanswered: somebody is there but does not know, and says `detail` in the user's language.
+    """
+
+    at: Instant
+    turn: Turn
+    code: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmDue:
+    """The language model wants to do what somebody has to agree to; `agent.commands.Confirmed` is the answer.
+
+    `call`: of this question alone; `words`: what would be done, whole, put into words by us and not by the model.
+    """
+
+    at: Instant
+    turn: Turn
+    call: str
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUsed:
+    """The language model has called a tool, and this came of it.
+
+    `name`, `server`: as the configuration knows them; "" for a tool that there is not. `decision`: done, failed (the
+    tool says so), unavailable (lost, or not in time), declined (by the user), or why it was not let through: a code of
+    `agent.thinking.policy`. `ms`: it took.
+    """
+
+    at: Instant
+    turn: Turn
+    name: str
+    server: str
+    decision: str
+    ms: int
