@@ -9,8 +9,18 @@ from agent.commands.base import EarconName, Outcome, Scalar
 from agent.commands.device import ChangeSetting, Examine, Restart, TurnEnded
 from agent.commands.hearing import SetMute, StartListening, StopListening
 from agent.commands.neighbours import Bid, Claim
-from agent.commands.shown import Answer, ShowEvent, ShowHealth, ShowReply, ShowSetting, ShowState, ShowTranscript
+from agent.commands.shown import (
+    Answer,
+    ShowEvent,
+    ShowHealth,
+    ShowReply,
+    ShowSetting,
+    ShowState,
+    ShowTimers,
+    ShowTranscript,
+)
 from agent.commands.speaking import Earcon, Hush, SetVolume, Speak
+from agent.commands.store import KeepTimers
 from agent.commands.thinking import AskLlm, CancelLlm, Confirmed, Exchange
 
 __all__ = [
@@ -27,6 +37,7 @@ __all__ = [
     "Examine",
     "Exchange",
     "Hush",
+    "KeepTimers",
     "Outcome",
     "Restart",
     "Scalar",
@@ -37,6 +48,7 @@ __all__ = [
     "ShowReply",
     "ShowSetting",
     "ShowState",
+    "ShowTimers",
     "ShowTranscript",
     "Speak",
     "StartListening",
@@ -58,6 +70,7 @@ Command = (
     | SetVolume
     | SetMute
     | ChangeSetting
+    | KeepTimers
     | Examine
     | Restart
     | ShowState
@@ -66,6 +79,7 @@ Command = (
     | ShowEvent
     | ShowHealth
     | ShowSetting
+    | ShowTimers
     | Answer
     | TurnEnded
 )

@@ -9,6 +9,7 @@ from datetime import datetime
 from agent.commands.base import Scalar
 from agent.events import Part, Phase, Status, Turn
 from agent.requests import Value
+from agent.timers import Timer
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,14 @@ class ShowSetting:
     value: Value | None
     keep: bool = True
     changed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class ShowTimers:
+    """All timers and alarms as they are kept, the next one first. `ringing`: the ids of those that ring."""
+
+    timers: tuple[Timer, ...]
+    ringing: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,7 @@ from agent.commands import (
     Earcon,
     Examine,
     Hush,
+    KeepTimers,
     Restart,
     SetMute,
     SetVolume,
@@ -31,6 +32,7 @@ from agent.commands import (
     ShowReply,
     ShowSetting,
     ShowState,
+    ShowTimers,
     ShowTranscript,
     Speak,
     StartListening,
@@ -84,6 +86,10 @@ class Steward:
                 self._rooms.contend(command)
             case ShowTranscript() | ShowReply() | ShowEvent() | ShowHealth() | ShowSetting() | ShowState() | Answer():
                 self._show(command)
+            case ShowTimers():
+                self._show(command)
+            case KeepTimers():
+                self._store.timers(command)
             case ChangeSetting() | Examine() | Restart():
                 self._attend(command)
             case TurnEnded():

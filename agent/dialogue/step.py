@@ -25,6 +25,7 @@ from agent.events import (
     AsrFailed,
     Audible,
     ClauseReady,
+    ClockChanged,
     ConfirmDue,
     DeadlinePassed,
     Endpoint,
@@ -45,6 +46,7 @@ from agent.events import (
     SpeechDone,
     SpeechFailed,
     SpeechStarted,
+    TimersKept,
     ToolUsed,
     TtsFirst,
     Turn,
@@ -84,6 +86,8 @@ def _react(state: State, event: Event) -> Step:
             return pressed(state, event)
         case MuteSwitched():
             return mute_switched(state, event)
+        case TimersKept() | ClockChanged():
+            return state, ()
         case DeadlinePassed():
             return passed(state, event.at.mono)
         case SpeechDone(turn=turn) | SpeechFailed(turn=turn) if (

@@ -12,10 +12,11 @@ Rules:
 from __future__ import annotations
 
 from agent.events.base import Cause, Instant, PanelAction, Part, Phase, Status, Turn
-from agent.events.device import DeadlinePassed, Health, MuteSwitched, Pressed, Requested, SettingChanged
+from agent.events.device import ClockChanged, DeadlinePassed, Health, MuteSwitched, Pressed, Requested, SettingChanged
 from agent.events.hearing import AsrFailed, Endpoint, Final, Partial, SpeechStarted, Wake
 from agent.events.neighbours import PeersChanged, RivalClaimed, RivalWoke
 from agent.events.speaking import Audible, ClauseReady, SpeechDone, SpeechFailed, TtsFirst
+from agent.events.store import TimersKept
 from agent.events.thinking import ConfirmDue, LlmFailed, ReplyDelta, ReplyDone, ToolUsed
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Audible",
     "Cause",
     "ClauseReady",
+    "ClockChanged",
     "ConfirmDue",
     "DeadlinePassed",
     "Endpoint",
@@ -48,6 +50,7 @@ __all__ = [
     "SpeechFailed",
     "SpeechStarted",
     "Status",
+    "TimersKept",
     "ToolUsed",
     "TtsFirst",
     "Turn",
@@ -79,5 +82,7 @@ Event = (
     | SettingChanged
     | Pressed
     | MuteSwitched
+    | TimersKept
+    | ClockChanged
     | DeadlinePassed
 )

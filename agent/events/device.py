@@ -64,6 +64,13 @@ class MuteSwitched:
 
 
 @dataclass(frozen=True, slots=True)
+class ClockChanged:
+    """Somebody has set the clock on the wall, or the machine has slept: `at` has the new time on both."""
+
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class DeadlinePassed:
     """The driver's clock reached `deadline(state)`."""
 
