@@ -5,9 +5,10 @@ Frozen values like `agent.events`, whose types they share. `persona` is a name o
 
 from __future__ import annotations
 
+from agent.commands.actions import Act
 from agent.commands.base import EarconName, Outcome, Scalar
 from agent.commands.device import ChangeSetting, Examine, Restart, TurnEnded
-from agent.commands.hearing import SetMute, StartListening, StopListening
+from agent.commands.hearing import SetMute, SetPatience, StartListening, StopListening
 from agent.commands.neighbours import Bid, Claim
 from agent.commands.shown import (
     Answer,
@@ -21,9 +22,10 @@ from agent.commands.shown import (
 )
 from agent.commands.speaking import Earcon, Hush, SetVolume, Speak
 from agent.commands.store import KeepTimers
-from agent.commands.thinking import AskLlm, CancelLlm, Confirmed, Exchange
+from agent.commands.thinking import AskLlm, CancelLlm, Confirmed, Exchange, IntentDone
 
 __all__ = [
+    "Act",
     "Answer",
     "AskLlm",
     "Bid",
@@ -37,11 +39,13 @@ __all__ = [
     "Examine",
     "Exchange",
     "Hush",
+    "IntentDone",
     "KeepTimers",
     "Outcome",
     "Restart",
     "Scalar",
     "SetMute",
+    "SetPatience",
     "SetVolume",
     "ShowEvent",
     "ShowHealth",
@@ -62,6 +66,8 @@ Command = (
     | AskLlm
     | CancelLlm
     | Confirmed
+    | IntentDone
+    | Act
     | Speak
     | Hush
     | Earcon
@@ -69,6 +75,7 @@ Command = (
     | Claim
     | SetVolume
     | SetMute
+    | SetPatience
     | ChangeSetting
     | KeepTimers
     | Examine

@@ -35,3 +35,13 @@ class Confirmed:
     turn: Turn
     call: str
     yes: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IntentDone:
+    """What came of `agent.events.IntentCalled`. `text`: what would have been said to the user, as data for the model."""
+
+    turn: Turn
+    call: str
+    ok: bool
+    text: str

@@ -104,7 +104,7 @@ class Daemon:
         self._receipts = Receipts(engine_names(config, plan.engines), config.privacy.publish_transcript)
         self._storm = WakeStorm(self._emit)
         self._report = Report(runtime_folder(os.environ), clock.now)
-        self._rooms = Rooms(build(plan, self._wiring()), statistics.begun(folder, clock.now()))
+        self._rooms = Rooms(build(plan, self._wiring()), statistics.begun(folder, clock.now()), self._emit)
         self._steward = Steward(self._rooms, self._store, self._receipts, self._storm, self._changed, self._attend)
         laid_over = overlay.in_force(config, laid.kept)
         state = first_state(config, source.kept, laid_over, restart_from(os.environ, folder))

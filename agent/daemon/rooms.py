@@ -21,6 +21,7 @@ from agent import clock
 from agent.audio.capture import Capture
 from agent.audio.playback import Playback
 from agent.commands import (
+    Act,
     AskLlm,
     Bid,
     CancelLlm,
@@ -28,7 +29,9 @@ from agent.commands import (
     Confirmed,
     Earcon,
     Hush,
+    IntentDone,
     SetMute,
+    SetPatience,
     SetVolume,
     ShowHealth,
     ShowSetting,
@@ -43,7 +46,7 @@ from agent.daemon.plan import EVERY, Plan, RoomName, recogniser_specs
 from agent.daemon.startup import health_of, restored
 from agent.daemon.statistics import Statistics
 from agent.dialogue.state import State
-from agent.events import Event, Turn
+from agent.events import Acted, Event, Turn
 from agent.hearing.ear import Ear
 from agent.hearing.recognisers import Recognisers
 from agent.hearing.scores import Ledger
@@ -55,7 +58,10 @@ from agent.speaking.mouth import Mouth
 from agent.thinking.llm import Thinker
 
 FAREWELL_S = 1.0
-Deed = StartListening | StopListening | SetMute | AskLlm | CancelLlm | Confirmed | Speak | Hush | Earcon | SetVolume
+Deed = (
+    StartListening | SetPatience | StopListening | SetMute | AskLlm | CancelLlm | Confirmed | IntentDone | Speak | Hush
+    | Earcon | SetVolume
+)  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -140,9 +146,10 @@ def _counted(house: House) -> dict[str, int]:
 class Rooms:
     """Used by the main thread. `house` is replaced as a whole, so any thread may look at it."""
 
-    def __init__(self, house: House, statistics: Statistics) -> None:
+    def __init__(self, house: House, statistics: Statistics, emit: Callable[[Event], None]) -> None:
         self.house = house
         self._statistics = statistics
+        self._emit = emit
         self._spent = dict.fromkeys(_COUNTS, 0)  # by rooms that are gone
 
     def start(self, state: State) -> None:
@@ -248,14 +255,17 @@ class Rooms:
                 house.playback.prepare()
                 house.mouth.prepare(persona)
                 house.thinker.warm(persona)
-            case StopListening() | SetMute():
+            case SetPatience() | StopListening() | SetMute():
                 house.ear.do(deed)
             case AskLlm(persona=persona):
                 house.thinker.do(deed)
                 house.mouth.prepare(persona)  # nobody has listened, where the question was typed
-            case CancelLlm() | Confirmed():
+            case CancelLlm() | Confirmed() | IntentDone():
                 house.thinker.do(deed)
-            case Speak() | Hush() | Earcon() | SetVolume():
+            case Earcon():
+                house.ear.do(deed)  # first, so that it expects what it will hear
+                house.mouth.do(deed)
+            case Speak() | Hush() | SetVolume():
                 house.mouth.do(deed)
             case unknown:
                 assert_never(unknown)
@@ -272,6 +282,11 @@ class Rooms:
     def contend(self, command: Bid | Claim) -> None:
         if self.house.session is not None:
             self.house.session.contend(command)
+
+    def act(self, command: Act) -> None:
+        """Tell the world to do something, where there is anybody to tell."""
+        if self.house.session is None:
+            self._emit(Acted(clock.now(), command.turn, command.action, False, "MQTT is switched off"))
 
     def receipt(self, turn: Turn, receipt: Mapping[str, Any]) -> None:
         self._statistics.ended(receipt, clock.now())

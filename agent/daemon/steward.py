@@ -12,6 +12,7 @@ from typing import Any, assert_never
 
 from agent import clock
 from agent.commands import (
+    Act,
     Answer,
     AskLlm,
     Bid,
@@ -23,9 +24,11 @@ from agent.commands import (
     Earcon,
     Examine,
     Hush,
+    IntentDone,
     KeepTimers,
     Restart,
     SetMute,
+    SetPatience,
     SetVolume,
     ShowEvent,
     ShowHealth,
@@ -78,9 +81,11 @@ class Steward:
         receipt = self._receipts.done(command, now.wall)
         self._storm.see(command, now)
         match command:
-            case StartListening() | StopListening() | SetMute() | AskLlm() | CancelLlm():
+            case StartListening() | SetPatience() | StopListening() | SetMute() | AskLlm() | CancelLlm():
                 self._rooms.do(command)
-            case Confirmed() | Speak() | Hush() | Earcon() | SetVolume():
+            case Act():
+                self._rooms.act(command)
+            case IntentDone() | Confirmed() | Speak() | Hush() | Earcon() | SetVolume():
                 self._rooms.do(command)
             case Bid() | Claim():
                 self._rooms.contend(command)

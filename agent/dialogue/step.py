@@ -22,6 +22,7 @@ from agent.dialogue.settings import setting_changed
 from agent.dialogue.state import State, Step
 from agent.dialogue.turn import replying, speaking
 from agent.events import (
+    Acted,
     AsrFailed,
     Audible,
     ClauseReady,
@@ -32,6 +33,7 @@ from agent.events import (
     Event,
     Final,
     Health,
+    IntentCalled,
     LlmFailed,
     MuteSwitched,
     Partial,
@@ -57,6 +59,7 @@ __all__ = ["deadline", "step"]
 
 TurnEvent = (
     SpeechStarted | Partial | Endpoint | Final | AsrFailed | ReplyDelta | ReplyDone | LlmFailed | ConfirmDue | ToolUsed
+    | IntentCalled | Acted
     | SpeechDone | SpeechFailed | ClauseReady | TtsFirst | Audible
 )  # fmt: skip
 
@@ -100,7 +103,7 @@ def _react(state: State, event: Event) -> Step:
 
 def _meant(state: State, event: TurnEvent) -> Turn:
     """The language model speaks of the turn in which it was asked, which goes on in another behind a confirmation."""
-    thought = isinstance(event, ReplyDelta | ReplyDone | LlmFailed | ConfirmDue | ToolUsed)
+    thought = isinstance(event, ReplyDelta | ReplyDone | LlmFailed | ConfirmDue | ToolUsed | IntentCalled)
     return state.talk.thinker if thought and state.talk.thinker else state.turn
 
 
@@ -112,6 +115,8 @@ def _in_turn(state: State, event: TurnEvent) -> Step:
             return hearing(state, event)
         case ReplyDelta() | ReplyDone() | LlmFailed() | ConfirmDue() | ToolUsed():
             return replying(state, event)
+        case IntentCalled() | Acted():
+            return state, ()
         case SpeechDone() | SpeechFailed():
             return speaking(state, event)
         case ClauseReady() | TtsFirst() | Audible():

@@ -11,15 +11,17 @@ Rules:
 
 from __future__ import annotations
 
-from agent.events.base import Cause, Instant, PanelAction, Part, Phase, Status, Turn
+from agent.events.actions import Acted
+from agent.events.base import Cause, Hint, Instant, PanelAction, Part, Phase, Status, Turn
 from agent.events.device import ClockChanged, DeadlinePassed, Health, MuteSwitched, Pressed, Requested, SettingChanged
 from agent.events.hearing import AsrFailed, Endpoint, Final, Partial, SpeechStarted, Wake
 from agent.events.neighbours import PeersChanged, RivalClaimed, RivalWoke
 from agent.events.speaking import Audible, ClauseReady, SpeechDone, SpeechFailed, TtsFirst
 from agent.events.store import TimersKept
-from agent.events.thinking import ConfirmDue, LlmFailed, ReplyDelta, ReplyDone, ToolUsed
+from agent.events.thinking import ConfirmDue, IntentCalled, LlmFailed, ReplyDelta, ReplyDone, ToolUsed
 
 __all__ = [
+    "Acted",
     "AsrFailed",
     "Audible",
     "Cause",
@@ -31,7 +33,9 @@ __all__ = [
     "Event",
     "Final",
     "Health",
+    "Hint",
     "Instant",
+    "IntentCalled",
     "LlmFailed",
     "MuteSwitched",
     "PanelAction",
@@ -69,6 +73,8 @@ Event = (
     | LlmFailed
     | ConfirmDue
     | ToolUsed
+    | IntentCalled
+    | Acted
     | ClauseReady
     | TtsFirst
     | Audible

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agent.events.base import Instant, Turn
+from agent.requests import Intent
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +65,16 @@ class ToolUsed:
     server: str
     decision: str
     ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class IntentCalled:
+    """The language model has called a tool of our own, which is let through: do it as if the user had said it.
+
+    `agent.commands.IntentDone` is the answer, of this turn and this call alone.
+    """
+
+    at: Instant
+    turn: Turn
+    call: str
+    intent: Intent

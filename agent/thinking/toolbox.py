@@ -16,7 +16,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, assert_never
 
 from agent.clock import Clock
-from agent.commands import Confirmed
+from agent.commands import Confirmed, IntentDone
 from agent.config import Tools
 from agent.events import ConfirmDue, ToolUsed, Turn
 from agent.thinking.policy import Allowed, Budget, Denied, ToConfirm, ToolCall, digest, judge
@@ -71,7 +71,9 @@ class Toolbox:
         finally:
             del self._questions[turn, question]
 
-    def answered(self, command: Confirmed) -> None:
+    def answered(self, command: Confirmed | IntentDone) -> None:
+        if isinstance(command, IntentDone):
+            return
         answer = self._questions.get((command.turn, command.call))
         if answer is not None and not answer.done():
             answer.set_result(command.yes)
