@@ -22,6 +22,19 @@ class StartListening:
 
 
 @dataclass(frozen=True, slots=True)
+class SetPatience:
+    """How much silence ends the utterance, as long as no more is said than what the recogniser has written.
+
+    `heard_ms`: how much of the sound that it was given, the text is of (`agent.events.Partial`). Once more is said, the
+    configured silence holds again.
+    """
+
+    turn: Turn
+    silence_ms: int
+    heard_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class StopListening:
     turn: Turn
 

@@ -14,9 +14,10 @@ from dataclasses import dataclass, replace
 
 from agent.clock import Clock
 from agent.commands import Command
+from agent.daemon.hinter import Hinter
 from agent.dialogue.state import State
 from agent.dialogue.step import deadline, step
-from agent.events import DeadlinePassed, Event, Final, Requested, SpeechDone, SpeechFailed
+from agent.events import DeadlinePassed, Event, Final, Partial, Requested, SpeechDone, SpeechFailed
 from agent.requests import AskRequest, Intent
 
 LIMIT = 10_000
@@ -51,6 +52,7 @@ class Inbox:
         self._see = see
         self._act = act
         self._clock = clock
+        self._hinter = Hinter(match)
         # SimpleQueue: its put is reentrant, so that a signal handler may call it.
         self._queue: queue.SimpleQueue[Event | _Job | None] = queue.SimpleQueue()
         self._turned_at = time.monotonic()
@@ -134,10 +136,12 @@ class Inbox:
         return DeadlinePassed(now) if due is not None and due <= now.mono else None
 
     def _understood(self, event: Event) -> Event:
-        """Attach the local intent, so that the core needs no matcher."""
+        """Attach the local intent, or what is left to say, so that the core needs no matcher."""
         match event:
             case Final(text=text) if text:
                 return replace(event, intent=self._match(text, self._state.language))
+            case Partial(text=text):
+                return replace(event, hint=self._hinter.hint(event.at.mono, text, self._state.language))
             case Requested(request=AskRequest(text=text, persona=persona) as asked):
                 language = self._state.language_of(self._state.rules.cast.named(persona))
                 return replace(event, request=replace(asked, intent=self._match(text, language)))

@@ -16,7 +16,7 @@ from agent.config import Config
 from agent.config.personas import owners
 from agent.dialogue.cast import Cast
 from agent.dialogue.quiet import Hours
-from agent.dialogue.state import Rules
+from agent.dialogue.state import Patience, Rules
 from agent.engines import Engines
 from agent.events import Phase
 from agent.hearing.recogniser import child_spec
@@ -117,6 +117,7 @@ def rules_of(config: Config) -> Rules:
         follow_up=talk.follow_up_ms / 1000 if talk.follow_up else None,
         local_first=config.intents.local_first,
         cast=cast_of(config),
+        patience=Patience(*(config.endpoint.patience_ms(hint) for hint in ("open", "complete", "hanging"))),
     )
 
 

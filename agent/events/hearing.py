@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.events.base import Cause, Instant, Turn
+from agent.events.base import Cause, Hint, Instant, Turn
 from agent.requests import Intent
 
 
@@ -33,11 +33,18 @@ class SpeechStarted:
 
 @dataclass(frozen=True, slots=True)
 class Partial:
-    """What the recogniser believes so far; replaces the previous partial."""
+    """What the recogniser believes so far; replaces the previous partial. The same text comes again where it was found
+    in more of the sound.
+
+    `heard_ms`: how much of the sound that the recogniser was given the text is of. `hint`: whether the user may have
+    finished with it, attached by the inbox driver.
+    """
 
     at: Instant
     turn: Turn
     text: str
+    heard_ms: int = 0
+    hint: Hint = "open"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from typing import Protocol, assert_never
 
 from agent.audio.pcm import Block
 from agent.clock import Clock
-from agent.commands import SetMute, StartListening, StopListening
+from agent.commands import Earcon, SetMute, SetPatience, StartListening, StopListening
 from agent.config import Config
 from agent.events import Event, Health, Wake
 from agent.hearing import wakewords
@@ -66,7 +66,7 @@ class Counters:
     gaps: int = 0
 
 
-EarCommand = StartListening | StopListening | SetMute
+EarCommand = StartListening | SetPatience | StopListening | SetMute | Earcon
 
 
 class Ear:
@@ -195,6 +195,12 @@ class Ear:
                     self._asr.cancel(turn)
                     if self._listening and self._listening.turn == turn:
                         self._listening = None
+                case SetPatience(turn, silence_ms, heard_ms) if self._listening and self._listening.turn == turn:
+                    self._listening.be_patient(silence_ms, heard_ms)
+                case Earcon(turn) if self._listening and self._listening.turn == turn:
+                    self._listening.expect_sound()
+                case SetPatience() | Earcon():
+                    pass  # of a turn in which nobody listens any more
                 case SetMute(on):
                     self._mute(spotter, on)
                 case unknown:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import assert_never
@@ -13,7 +14,11 @@ from agent.events import Endpoint, Event, SpeechStarted, Turn
 from agent.hearing.asr import Asr
 from agent.hearing.endpoint import Ended, Endpointer, EndpointEvent, Paused, Period, Resumed, Started
 from agent.hearing.lead import DECIDED, WAKE, pause_after_wake, quietest_before
+from agent.hearing.nearness import least_level
 from agent.hearing.preroll import Preroll
+
+# Samples within which an own sound is over: on its way for up to 0.15 s, 0.22 s long, and the room dies away.
+OWN_SOUND = 45 * RATE_HZ // 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,7 @@ class Listening:
         self._clock = clock
         self._endpointer: Endpointer | None = None
         self._undecided: _Wake | None = None
+        self._opened = 0  # position of the first sample that the recogniser was given
 
     def begin(self, since: int | None, word: str | None, first_word_ms: int | None = None) -> None:
         """Start with what has been heard since position `since`, where the wake `word` ended; without them, with what
@@ -62,6 +68,7 @@ class Listening:
             config.max_utterance_ms,
             start,
             after_voice=word is not None or first_word_ms is not None,
+            least_db=least_level(self._preroll.periods_since(0), start) if word is not None else -math.inf,
         )
         if word is None:
             self._open(start, None)
@@ -78,6 +85,16 @@ class Listening:
             self._asr.feed(self.turn, block.pcm)
         self._judge(periods)
 
+    def be_patient(self, silence_ms: int, heard_ms: int) -> None:
+        """So much silence is enough, as long as no more is said than the recogniser heard in `heard_ms`."""
+        if self._endpointer is not None and not self._undecided:
+            self._endpointer.hint(self._opened + heard_ms * RATE_HZ // 1000, silence_ms)
+
+    def expect_sound(self) -> None:
+        """A short sound of the agent's own is about to be heard."""
+        if self._endpointer is not None:
+            self._endpointer.sound(self._preroll.end, self._preroll.end + OWN_SOUND)
+
     def _decide(self, wake: _Wake) -> None:
         """Open the recogniser as soon as it is clear where the command begins."""
         periods = self._preroll.periods_since(wake.end - WAKE)
@@ -90,6 +107,7 @@ class Listening:
 
     def _open(self, start: int, word: str | None, lead_ms: int = 0) -> None:
         self._undecided = None
+        self._opened = start
         self._asr.begin(self.turn, word, lead_ms, self._persona)
         pcm, _ = self._preroll.since(start)
         if len(pcm):

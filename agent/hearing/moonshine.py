@@ -46,6 +46,10 @@ class MoonshineEngine:
         self._ahead = False  # `_text` is what the final will be, unless speech goes on
         self._wake: str | None = None
 
+    @property
+    def heard(self) -> int:
+        return self._decoded
+
     def begin(self, word: str | None, lead_ms: int) -> None:
         self._sound, self._length, self._decoded = [], 0, 0
         self._text, self._ahead, self._wake = "", False, word
@@ -60,9 +64,9 @@ class MoonshineEngine:
         return self._decode()
 
     def pause(self) -> str | None:
-        changed = self._decode()
+        self._decode()
         self._ahead = True
-        return changed
+        return self._text or None
 
     def resume(self) -> None:
         self._ahead = False

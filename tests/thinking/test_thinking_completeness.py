@@ -1,0 +1,88 @@
+"""Whether a sentence has ended, by its words."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agent.requests import Intent
+from agent.thinking.completeness import completeness
+
+TIME, TIMER = Intent("time"), Intent("timer_set", {"seconds": 300})
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Set a timer for", "en"),
+        ("Set a timer", "en"),
+        ("set a timer for ten", "en"),
+        ("Remind me to", "en"),
+        ("Turn on the", "en"),
+        ("Turn on", "en"),
+        ("What is the capital of", "en"),
+        ("How long", "en"),
+        ("I would like, um,", "en"),
+        ("Tell me about penguins and", "en"),
+        ("Stelle einen Timer auf", "de"),
+        ("Stelle einen Timer für", "de"),
+        ("Schalte das Licht in der", "de"),
+        ("Was ist die", "de"),
+        ("Wie lange", "de"),
+        ("거실에서", "ko"),
+        ("거실 불을", "ko"),
+    ],
+)
+def test_hanging(text: str, language: str) -> None:
+    assert completeness(text, None, language) == "hanging"
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "language"),
+    [
+        ("What time is it?", TIME, "en"),
+        ("stop", Intent("stop"), "en"),
+        ("Turn it up.", Intent("volume_up"), "en"),
+        ("Set a timer for five minutes.", TIMER, "en"),
+        ("Set the volume to 20 percent", Intent("volume_set", {"percent": 20}), "en-GB"),
+        ("How far away is the moon?", None, "en"),
+        ("Wie spät ist es", TIME, "de"),
+        ("Wie weit ist der Mond entfernt?", None, "de"),
+        ("지금 몇 시예요", TIME, "ko"),
+        ("불 꺼 주세요", None, "ko"),
+        ("quelle heure est-il", TIME, "fr"),
+    ],
+)
+def test_complete(text: str, intent: Intent | None, language: str) -> None:
+    assert completeness(text, intent, language) == "complete"
+
+
+@pytest.mark.parametrize(
+    ("text", "intent", "language"),
+    [
+        ("", None, "en"),
+        ("...", None, "en"),
+        ("Tell me a joke", None, "en"),
+        ("I have never seen so many stars.", None, "en"),
+        ("How far away is the moon", None, "en"),
+        ("Set the volume to twenty", Intent("volume_set", {"percent": 20}), "en"),
+        ("Set a timer for one hour", Intent("timer_set", {"seconds": 3600}), "en"),
+        ("Remind me in ten minutes to call mum", Intent("timer_set", {"seconds": 600, "message": "call mum"}), "en"),
+        ("Stelle die Lautstärke auf zwanzig", Intent("volume_set", {"percent": 20}), "de"),
+        ("Wo ist mein Telefon", None, "de"),
+        ("타이머", None, "ko"),
+    ],
+)
+def test_open(text: str, intent: Intent | None, language: str) -> None:
+    assert completeness(text, intent, language) == "open"
+
+
+@given(st.text(max_size=300), st.sampled_from(["en", "de", "ko", "fr", ""]), st.booleans())
+def test_whatever_is_heard_has_an_answer(text: str, language: str, command: bool) -> None:
+    assert completeness(text, TIME if command else None, language) in ("complete", "hanging", "open")
+
+
+@given(st.text(max_size=100))
+def test_what_is_no_command_and_no_question_is_never_cut_short(text: str) -> None:
+    assert completeness(text.replace("?", " "), None, "en") != "complete"
