@@ -12,6 +12,9 @@ from agent.events import Turn
 class Speak:
     """Text to speak in this turn, appended to what came before; `last` closes the reply (text may then be "").
 
+    `afresh`: these are our own words, which nothing that the language model has left open (a thought, a table, the limit
+    of an answer) may hide.
+
     Sounds that are part of the reply: with `chime`, where it begins one, "announce" before its first word; with
     `invites`, where it closes one, "wake" after its last, since a follow-up comes.
     """
@@ -21,6 +24,7 @@ class Speak:
     last: bool = False
     chime: bool = False
     invites: bool = False
+    afresh: bool = False
     persona: str = ""
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from agent.commands import Earcon, ShowEvent
+from agent.dialogue import waiting
 from agent.dialogue.confirmation import too_late
 from agent.dialogue.contest import decide
 from agent.dialogue.replies import close, end, fail, silence
@@ -15,12 +16,14 @@ from agent.dialogue.state import Contending, Idle, Listening, Speaking, State, S
 def deadline(state: State) -> float | None:
     """Monotonic seconds at which `DeadlinePassed` is due; None where nothing is waited for."""
     due = [] if state.closing is None else [state.closing.until]
+    if (soon := waiting.due(state)) is not None:
+        due.append(soon)
     match state.activity:
         case Idle():
             pass
-        case Listening(until=until, chime_at=soon) | Thinking(until=until, sound_at=soon):
+        case Listening(until=until, chime_at=soon):
             due += [until] if soon is None else [until, soon]
-        case Contending(until=until) | Transcribing(until=until) | Speaking(until=until):
+        case Contending(until=until) | Transcribing(until=until) | Thinking(until=until) | Speaking(until=until):
             due.append(until)
         case unknown:
             assert_never(unknown)
@@ -52,10 +55,10 @@ def _activity(state: State, now: float) -> Step:
         case Speaking(until=until) if until <= now:
             ended, commands = end(state, now, "failed", "")
             error = ShowEvent("error", state.turn, {"code": "speech_failed", "message": "not spoken in time"})
-            return ended, (*silence(state), error, *commands)
+            return ended, (*silence(state), error, Earcon(state.turn, "error"), *commands)
         case Listening(chime_at=float(soon)) as listening if soon <= now:
             return enter(state, replace(listening, chime_at=None)), (Earcon(state.turn, "wake"),)
-        case Thinking(sound_at=float(soon)) as thinking if soon <= now:
-            return enter(state, replace(thinking, sound_at=None)), (Earcon(state.turn, "thinking"),)
+        case _ if (soon := waiting.due(state)) is not None and soon <= now:
+            return state, (Earcon(state.turn, "thinking"),)
         case _:
             return state, ()

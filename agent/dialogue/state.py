@@ -20,20 +20,8 @@ from agent.commands import Command, Earcon, Exchange, Outcome
 from agent.dialogue.cast import Cast
 from agent.dialogue.group import Group
 from agent.dialogue.quiet import Hours
-from agent.events import AsrFailed, Endpoint, Final, Hint, Part, Partial, Phase, SpeechStarted, Status, Turn
+from agent.events import AsrFailed, Endpoint, Final, Part, Partial, Phase, SpeechStarted, Status, Turn
 from agent.requests import Intent, SayRequest, Value
-
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """Silence in ms that ends an utterance: as a rule, after words that are complete, after words that have to go on."""
-
-    open_ms: int = 600
-    complete_ms: int = 250
-    hanging_ms: int = 1000
-
-    def after(self, hint: Hint) -> int:
-        return {"complete": self.complete_ms, "hanging": self.hanging_ms, "open": self.open_ms}[hint]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +41,7 @@ class Rules:
     final_limit: float = 3.0
     loading_limit: float = 5.0
     late_limit: float = 15.0
-    thinking_sound_after: float = 2.0
+    thinking_sound_after: float = 1.8
     thinking_limit: float = 75.0
     speaking_grace: float = 10.0
     speaking_per_character: float = 0.12
@@ -70,7 +58,6 @@ class Rules:
     follow_ups: int = 8
     local_first: bool = True
     cast: Cast = field(default_factory=Cast)
-    patience: Patience = Patience()
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,14 +69,12 @@ class Idle:
 class Listening:
     """The ear feeds the recogniser. `chime_at`: when to acknowledge the wake, unless the user speaks on at once.
 
-    `spoken`: the user has begun to speak. `partial`, `hint`: what the recogniser believed last.
+    `spoken`: the user has begun to speak.
     """
 
     until: float
     chime_at: float | None
     spoken: bool = False
-    partial: str = ""
-    hint: Hint = "open"
 
 
 HearingEvent = SpeechStarted | Partial | Endpoint | Final | AsrFailed
@@ -120,7 +105,6 @@ class Thinking:
     """The LLM has been asked and has not begun to answer. `fallback`: what we can answer ourselves if it cannot."""
 
     until: float
-    sound_at: float | None
     fallback: Intent | None = None
 
 
@@ -128,13 +112,14 @@ class Thinking:
 class Speaking:
     """The reply is being spoken; `complete` once its last word has been handed to the mouth.
 
-    `invites`: it ends with the sound after which the agent listens on.
+    `invites`: it ends with the sound after which the agent listens on; `written`: by the LLM.
     """
 
     until: float
     complete: bool
     outcome: Outcome = "answered"
     invites: bool = False
+    written: bool = False
 
 
 Activity = Idle | Contending | Listening | Transcribing | Thinking | Speaking
@@ -228,6 +213,7 @@ class State:
     `switch_fault`: why the switch counts as on although nobody can tell. `volume_set`: somebody has set the volume.
     `settings`: those that are not live (`agent.settings`). `restart_from`: the monotonic second from which a restart
     may be asked for; None where nobody would start the agent again. `told`: the volume that the speaker was told last.
+    `silent_from`: since when (monotonic seconds) somebody who waits hears nothing (`agent.dialogue.waiting`), or None.
     """
 
     rules: Rules = Rules()
@@ -246,6 +232,7 @@ class State:
     do_not_disturb: bool = False
     settings: Mapping[str, Held] = field(default_factory=dict)
     restart_from: float | None = None
+    silent_from: float | None = None
     health: Mapping[Part, PartHealth] = field(default_factory=dict)
     group: Group = field(default_factory=Group)
 

@@ -21,6 +21,7 @@ from agent.dialogue.requests import requested
 from agent.dialogue.settings import setting_changed
 from agent.dialogue.state import State, Step
 from agent.dialogue.turn import replying, speaking
+from agent.dialogue.waiting import heed
 from agent.events import (
     Acted,
     AsrFailed,
@@ -37,11 +38,13 @@ from agent.events import (
     LlmFailed,
     MuteSwitched,
     Partial,
+    Paused,
     PeersChanged,
     Pressed,
     ReplyDelta,
     ReplyDone,
     Requested,
+    Resumed,
     RivalClaimed,
     RivalWoke,
     SettingChanged,
@@ -60,7 +63,7 @@ __all__ = ["deadline", "step"]
 TurnEvent = (
     SpeechStarted | Partial | Endpoint | Final | AsrFailed | ReplyDelta | ReplyDone | LlmFailed | ConfirmDue | ToolUsed
     | IntentCalled | Acted
-    | SpeechDone | SpeechFailed | ClauseReady | TtsFirst | Audible
+    | SpeechDone | SpeechFailed | ClauseReady | TtsFirst | Audible | Paused | Resumed
 )  # fmt: skip
 
 
@@ -68,6 +71,7 @@ def step(state: State, event: Event) -> Step:
     """The next state, and what has to be done. Stale events change nothing."""
     after, commands = _react(state, event)
     after, saying = say_next(after, event.at)
+    after = heed(state, after, event, (*commands, *saying))
     after, commands = adjust(after, (*commands, *saying), event.at.wall)
     shown = () if (after.phase, after.turn) == (state.phase, state.turn) else (ShowState(after.phase, after.turn),)
     return after, (*commands, *shown)
@@ -119,8 +123,8 @@ def _in_turn(state: State, event: TurnEvent) -> Step:
             return state, ()
         case SpeechDone() | SpeechFailed():
             return speaking(state, event)
-        case ClauseReady() | TtsFirst() | Audible():
-            # Measures for the receipt; they change no behaviour.
+        case ClauseReady() | TtsFirst() | Audible() | Paused() | Resumed():
+            # Measures for the receipt, and for `heed`.
             return state, ()
         case unknown:
             assert_never(unknown)

@@ -16,7 +16,7 @@ from agent.events.base import Cause, Hint, Instant, PanelAction, Part, Phase, St
 from agent.events.device import ClockChanged, DeadlinePassed, Health, MuteSwitched, Pressed, Requested, SettingChanged
 from agent.events.hearing import AsrFailed, Endpoint, Final, Partial, SpeechStarted, Wake
 from agent.events.neighbours import PeersChanged, RivalClaimed, RivalWoke
-from agent.events.speaking import Audible, ClauseReady, SpeechDone, SpeechFailed, TtsFirst
+from agent.events.speaking import Audible, ClauseReady, Paused, Resumed, SpeechDone, SpeechFailed, TtsFirst
 from agent.events.store import TimersKept
 from agent.events.thinking import ConfirmDue, IntentCalled, LlmFailed, ReplyDelta, ReplyDone, ToolUsed
 
@@ -41,12 +41,14 @@ __all__ = [
     "PanelAction",
     "Part",
     "Partial",
+    "Paused",
     "PeersChanged",
     "Phase",
     "Pressed",
     "ReplyDelta",
     "ReplyDone",
     "Requested",
+    "Resumed",
     "RivalClaimed",
     "RivalWoke",
     "SettingChanged",
@@ -78,6 +80,8 @@ Event = (
     | ClauseReady
     | TtsFirst
     | Audible
+    | Paused
+    | Resumed
     | SpeechDone
     | SpeechFailed
     | PeersChanged

@@ -34,6 +34,23 @@ class Audible:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """All that has been written so far of the reply has been heard, and it is not complete. `since`: silent, mono s."""
+
+    at: Instant
+    turn: Turn
+    since: float
+
+
+@dataclass(frozen=True, slots=True)
+class Resumed:
+    """The reply goes on behind a pause."""
+
+    at: Instant
+    turn: Turn
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechDone:
     """Everything said in this turn has been heard or was dropped. `heard`: the clauses really heard, joined."""
 
