@@ -20,8 +20,20 @@ from agent.commands import Command, Earcon, Exchange, Outcome
 from agent.dialogue.cast import Cast
 from agent.dialogue.group import Group
 from agent.dialogue.quiet import Hours
-from agent.events import AsrFailed, Endpoint, Final, Part, Partial, Phase, SpeechStarted, Status, Turn
+from agent.events import AsrFailed, Endpoint, Final, Hint, Part, Partial, Phase, SpeechStarted, Status, Turn
 from agent.requests import Intent, SayRequest, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Silence in ms that ends an utterance: as a rule, after words that are complete, after words that have to go on."""
+
+    open_ms: int = 600
+    complete_ms: int = 250
+    hanging_ms: int = 1000
+
+    def after(self, hint: Hint) -> int:
+        return {"complete": self.complete_ms, "hanging": self.hanging_ms, "open": self.open_ms}[hint]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,7 @@ class Rules:
     follow_ups: int = 8
     local_first: bool = True
     cast: Cast = field(default_factory=Cast)
+    patience: Patience = Patience()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +82,14 @@ class Idle:
 class Listening:
     """The ear feeds the recogniser. `chime_at`: when to acknowledge the wake, unless the user speaks on at once.
 
-    `spoken`: the user has begun to speak.
+    `spoken`: the user has begun to speak. `partial`, `hint`: what the recogniser believed last.
     """
 
     until: float
     chime_at: float | None
     spoken: bool = False
+    partial: str = ""
+    hint: Hint = "open"
 
 
 HearingEvent = SpeechStarted | Partial | Endpoint | Final | AsrFailed

@@ -9,6 +9,7 @@ from agent.commands import AskLlm, Command, Earcon, Exchange, Scalar, ShowEvent,
 from agent.dialogue import confirmation
 from agent.dialogue.answers import answer
 from agent.dialogue.followup import wanted
+from agent.dialogue.patience import follow
 from agent.dialogue.phrases import phrase
 from agent.dialogue.replies import begin, end, fail, leave, silence, speak, speaking_until
 from agent.dialogue.state import Listening, Speaking, State, Step, Thinking, Transcribing, enter
@@ -85,8 +86,8 @@ def hearing(state: State, event: SpeechStarted | Partial | Endpoint | Final | As
             return enter(state, replace(listening, chime_at=None, spoken=True)), ()
         case (Listening(spoken=False), Partial()) if state.talk.follow_up:
             return state, ()  # nobody has spoken: a recogniser that makes words of silence
-        case (Listening() as listening, Partial(text=text)):
-            return enter(state, replace(listening, chime_at=None)), (ShowTranscript(state.turn, text, final=False),)
+        case (Listening() as listening, Partial()):
+            return follow(state, listening, event)
         case (Transcribing(), Partial(text=text)):
             return state, (ShowTranscript(state.turn, text, final=False),)
         case (Listening(), Endpoint(cause="no_speech")):
