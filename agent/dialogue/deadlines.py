@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from agent.commands import Earcon, ShowEvent
-from agent.dialogue import waiting
+from agent.dialogue import ringing, waiting
 from agent.dialogue.confirmation import too_late
 from agent.dialogue.contest import decide
 from agent.dialogue.replies import close, end, fail, silence
@@ -15,7 +15,7 @@ from agent.dialogue.state import Contending, Idle, Listening, Speaking, State, S
 
 def deadline(state: State) -> float | None:
     """Monotonic seconds at which `DeadlinePassed` is due; None where nothing is waited for."""
-    due = [] if state.closing is None else [state.closing.until]
+    due = ringing.deadlines(state) + ([] if state.closing is None else [state.closing.until])
     if (soon := waiting.due(state)) is not None:
         due.append(soon)
     match state.activity:

@@ -21,4 +21,5 @@ def wanted(state: State) -> bool:
     talk, rules = state.talk, state.rules
     parts = (state.health[part] for part in ("mic", "asr") if part in state.health)
     hears = not state.mic_off and all(part.status in ("ok", "degraded") for part in parts)
-    return rules.follow_up is not None and talk.aloud and talk.follow_up < rules.follow_ups and hears
+    rings = bool(state.book.bell.rings)  # a timer that has waited for this answer
+    return rules.follow_up is not None and talk.aloud and talk.follow_up < rules.follow_ups and hears and not rings

@@ -12,6 +12,8 @@ from types import MappingProxyType
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, get_time_format
 
+from agent.dialogue import phrases_timers
+
 _EN = {
     "time": "It's {time}.",
     "date": "It's {date}.",
@@ -74,12 +76,18 @@ _KO = {
     "failed": "죄송합니다. 문제가 생겼습니다.",
 }
 
-_PHRASES: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _EN, "de": _DE, "ko": _KO})
+_PHRASES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "en": {**_EN, **phrases_timers.EN},
+        "de": {**_DE, **phrases_timers.DE},
+        "ko": {**_KO, **phrases_timers.KO},
+    }
+)
 
 
 def phrase(language: str, key: str, **values: str | int) -> str:
     """The sentence for `key`; an unknown key is "failed", so that a new failure is never silence."""
-    for table in (_PHRASES.get(language[:2], _EN), _EN):
+    for table in (_PHRASES.get(language[:2], {}), _PHRASES["en"]):
         if key in table:
             return table[key].format(**values)
     return phrase(language, "failed")
@@ -87,25 +95,26 @@ def phrase(language: str, key: str, **values: str | int) -> str:
 
 def spoken_time(language: str, moment: datetime) -> str:
     """Hour and minute as CLDR writes them for the language, such as "3:45 PM" or "15:45"."""
-    locale = _locale(language)
+    locale = locale_of(language)
     pattern = get_time_format("short", locale).pattern
     if "'" not in pattern:
         pattern = pattern.replace("a", "aaaa")  # the long names: Korean's short ones are Latin letters
-    return _plain(format_time(moment.replace(tzinfo=None), pattern, locale=locale))
+    return plain(format_time(moment.replace(tzinfo=None), pattern, locale=locale))
 
 
 def spoken_date(language: str, moment: datetime) -> str:
     """Week day, day and month as CLDR writes them, such as "Monday, November 23, 2026"."""
-    return _plain(format_date(moment.date(), "full", locale=_locale(language)))
+    return plain(format_date(moment.date(), "full", locale=locale_of(language)))
 
 
-def _locale(language: str) -> Locale:
+def locale_of(language: str) -> Locale:
+    """English for a language that there is not."""
     try:
         return Locale.parse(language, sep="-")
     except (UnknownLocaleError, ValueError):
         return Locale("en")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """CLDR joins with no-break spaces, which a voice may stumble over."""
     return " ".join(text.split())

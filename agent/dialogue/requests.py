@@ -9,6 +9,7 @@ from agent.commands import ChangeSetting, Command, Earcon, Examine, Restart, Sho
 from agent.dialogue.announcements import announce, drop
 from agent.dialogue.replies import begin, leave
 from agent.dialogue.results import done, refused, told
+from agent.dialogue.ringing import hush, woken
 from agent.dialogue.settings import MuteSource, locked, set_do_not_disturb, set_mute, set_volume
 from agent.dialogue.state import State, Step
 from agent.dialogue.turn import ask, listen
@@ -39,11 +40,14 @@ def _obey(state: State, event: Requested, persona: str, source: MuteSource) -> S
     now = event.at.mono
     match event.request:
         case ListenRequest():
-            return _listen(state, now, event.id, persona)
+            listening, commands = _listen(state, now, event.id, persona)
+            hushed, hushing = woken(state, listening, event.at)
+            return hushed, (*commands, *hushing)
         case StopRequest():
             emptied, dropping = drop(state)
             stopped, commands = leave(emptied, now)
-            return stopped, (*commands, *dropping, *done(event.id))
+            hushed, hushing = hush(stopped, event.at, source)
+            return hushed, (*commands, *hushing, *dropping, *done(event.id))
         case SayRequest():
             return announce(state, event.at, event.request, event.id)
         case AskRequest(text=text, intent=intent):

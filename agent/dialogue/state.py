@@ -20,6 +20,7 @@ from agent.commands import Command, Earcon, Exchange, Outcome
 from agent.dialogue.cast import Cast
 from agent.dialogue.group import Group
 from agent.dialogue.quiet import Hours
+from agent.dialogue.timerbook import Book
 from agent.events import AsrFailed, Endpoint, Final, Hint, Part, Partial, Phase, SpeechStarted, Status, Turn
 from agent.requests import Intent, SayRequest, Value
 
@@ -250,6 +251,7 @@ class State:
     silent_from: float | None = None
     health: Mapping[Part, PartHealth] = field(default_factory=dict)
     group: Group = field(default_factory=Group)
+    book: Book = field(default_factory=Book)
 
     @property
     def turn(self) -> Turn:

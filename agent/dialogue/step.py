@@ -18,8 +18,11 @@ from agent.dialogue.loudness import adjust
 from agent.dialogue.panel import mute_switched, pressed
 from agent.dialogue.replies import close
 from agent.dialogue.requests import requested
+from agent.dialogue.ringing import passing
+from agent.dialogue.ringing import woken as waking
 from agent.dialogue.settings import setting_changed
 from agent.dialogue.state import State, Step
+from agent.dialogue.timerkeeping import kept
 from agent.dialogue.turn import replying, speaking
 from agent.dialogue.waiting import heed
 from agent.events import (
@@ -69,8 +72,10 @@ TurnEvent = (
 
 def step(state: State, event: Event) -> Step:
     """The next state, and what has to be done. Stale events change nothing."""
-    after, commands = _react(state, event)
+    after, reacting = _react(state, event)
+    after, ringing = passing(after, event.at)
     after, saying = say_next(after, event.at)
+    commands = (*reacting, *ringing)
     after = heed(state, after, event, (*commands, *saying))
     after, commands = adjust(after, (*commands, *saying), event.at.wall)
     shown = () if (after.phase, after.turn) == (state.phase, state.turn) else (ShowState(after.phase, after.turn),)
@@ -80,7 +85,9 @@ def step(state: State, event: Event) -> Step:
 def _react(state: State, event: Event) -> Step:
     match event:
         case Wake():
-            return woken(state, event)
+            after, commands = woken(state, event)
+            hushed, hushing = waking(state, after, event.at)
+            return hushed, (*commands, *hushing)
         case PeersChanged() | RivalWoke() | RivalClaimed():
             return met(state, event)
         case Requested():
@@ -93,16 +100,24 @@ def _react(state: State, event: Event) -> Step:
             return pressed(state, event)
         case MuteSwitched():
             return mute_switched(state, event)
-        case TimersKept() | ClockChanged():
-            return state, ()
-        case DeadlinePassed():
-            return passed(state, event.at.mono)
+        case TimersKept() | ClockChanged() | DeadlinePassed():
+            return _timed(state, event)
         case SpeechDone(turn=turn) | SpeechFailed(turn=turn) if (
             state.closing is not None and turn == state.closing.talk.turn
         ):
             return close(state, event.at.mono, event.heard)
         case _:
             return _in_turn(state, event) if event.turn == _meant(state, event) else (state, ())
+
+
+def _timed(state: State, event: TimersKept | ClockChanged | DeadlinePassed) -> Step:
+    match event:
+        case TimersKept():
+            return kept(state, event)
+        case ClockChanged():
+            return state, ()  # as after every event, `passing` looks at the clocks
+        case DeadlinePassed():
+            return passed(state, event.at.mono)
 
 
 def _meant(state: State, event: TurnEvent) -> Turn:

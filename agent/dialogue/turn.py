@@ -131,7 +131,8 @@ def ask(state: State, now: float, wall: datetime, text: str, intent: Intent | No
 
 def _locally(state: State, now: float, wall: datetime, intent: Intent) -> Step:
     answered, commands = answer(state, now, wall, intent)
-    told = {"name": intent.name, **intent.slots, "persona": shown(state.talk.persona)}
+    slots = {"called" if slot == "name" else slot: value for slot, value in intent.slots.items()}
+    told = {"name": intent.name, **slots, "persona": shown(state.talk.persona)}
     return answered, (ShowEvent("intent", state.turn, told), *commands)
 
 

@@ -57,7 +57,7 @@ STATUS = "status"
 HEARING = "hearing"
 EARS: tuple[Part, ...] = ("mic", "wake", "asr")
 WORDS = ("transcript", "reply", "heard")  # what was said, in receipts and results
-CALLED = ("name", "message")  # and of a timer
+UNSAID: Mapping[str, tuple[str, ...]] = {"timer": ("name", "message"), "intent": ("called", "message")}  # of timers
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Topics:
             case ShowTranscript() | ShowReply():
                 return self._said(command, at) if self.publish_transcript else None
             case ShowEvent(kind, of, data):
-                return self._momentary(f"event/{level(kind)}", at, of, self._unnamed(data) if kind == "timer" else data)
+                return self._momentary(f"event/{level(kind)}", at, of, self._unsaid(kind, data))
             case ShowHealth():
                 return self._health(at, {**parts, command.part: command})
             case ShowSetting(name, value):
@@ -129,10 +129,11 @@ class Topics:
         """What they are called and what they remind of are words that somebody has said."""
         timers = [_timer(timer, timer.id in shown.ringing) for timer in shown.timers]
         following = [each["due"] for each in timers if not each["ringing"]]
-        return {"next": following[0] if following else None, "timers": [self._unnamed(each) for each in timers]}
+        return {"next": following[0] if following else None, "timers": [self._unsaid("timer", each) for each in timers]}
 
-    def _unnamed(self, timer: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in timer.items() if self.publish_transcript or key not in CALLED}
+    def _unsaid(self, kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        hidden = () if self.publish_transcript else UNSAID.get(kind, ())
+        return {key: value for key, value in data.items() if key not in hidden}
 
     def hearing(self, parts: Mapping[Part, ShowHealth]) -> Message:
         """Whether the agent hears: a part that nobody has told of is not well."""
@@ -152,7 +153,10 @@ class Topics:
         return self._momentary("turn", at, turn, self._public(data))
 
     def _public(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in data.items() if self.publish_transcript or key not in WORDS}
+        told = {key: value for key, value in data.items() if self.publish_transcript or key not in WORDS}
+        if "timers" in told:
+            told["timers"] = [self._unsaid("timer", each) for each in told["timers"]]
+        return told
 
     def result(
         self, at: datetime, id: str | None, ok: bool, code: str = "", message: str = "", data: Mapping[str, Any] = {}
