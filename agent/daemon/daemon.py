@@ -30,7 +30,7 @@ from agent.daemon.renewal import Household, Renewal
 from agent.daemon.report import Report, runtime_folder
 from agent.daemon.rooms import Rooms, Wiring, build
 from agent.daemon.signals import LastResort, Signals
-from agent.daemon.startup import LOADING_S, Source, engine_names, first_state, planned, restart_from
+from agent.daemon.startup import LOADING_S, Source, engine_names, first_state, kept_book, planned, restart_from
 from agent.daemon.status import status_line
 from agent.daemon.steward import Errand, Steward
 from agent.daemon.storm import WakeStorm
@@ -107,7 +107,8 @@ class Daemon:
         self._rooms = Rooms(build(plan, self._wiring()), statistics.begun(folder, clock.now()), self._emit)
         self._steward = Steward(self._rooms, self._store, self._receipts, self._storm, self._changed, self._attend)
         laid_over = overlay.in_force(config, laid.kept)
-        state = first_state(config, source.kept, laid_over, restart_from(os.environ, folder))
+        book = kept_book(self._store.kept.timers, clock.now())
+        state = first_state(config, source.kept, laid_over, restart_from(os.environ, folder), book)
         self._inbox = Inbox(state, self._match, self._receipts.see, self._steward.act, clock.now)
         household = Household(
             self._rooms, self._inbox, self._store, self._receipts, notifier, self._wiring, self._changed

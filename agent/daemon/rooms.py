@@ -27,6 +27,7 @@ from agent.commands import (
     CancelLlm,
     Claim,
     Confirmed,
+    Duck,
     Earcon,
     Hush,
     IntentDone,
@@ -60,7 +61,7 @@ from agent.thinking.llm import Thinker
 FAREWELL_S = 1.0
 Deed = (
     StartListening | SetPatience | StopListening | SetMute | AskLlm | CancelLlm | Confirmed | IntentDone | Speak | Hush
-    | Earcon | SetVolume
+    | Duck | Earcon | SetVolume
 )  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -222,6 +223,7 @@ class Rooms:
         if "session" in names and house.session is not None:  # an agent that will never hear does not go online
             self._describe()
             house.session.stats(self._statistics.figures(self.counters(), clock.now()))
+            house.session.show(state.book.shown())
             for command in (*restored(state), *health_of(state)):
                 house.session.show(command)
             house.session.start()
@@ -262,6 +264,8 @@ class Rooms:
                 house.mouth.prepare(persona)  # nobody has listened, where the question was typed
             case CancelLlm() | Confirmed() | IntentDone():
                 house.thinker.do(deed)
+            case Duck(on=on):
+                house.playback.soften(on)
             case Earcon():
                 house.ear.do(deed)  # first, so that it expects what it will hear
                 house.mouth.do(deed)
