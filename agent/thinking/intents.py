@@ -16,7 +16,9 @@ import threading
 from collections.abc import Sequence
 from functools import cached_property
 
+from agent.actions import Action
 from agent.requests import Intent
+from agent.thinking.own_sentences import OwnSentences
 from agent.thinking.templates import Templates, document, known
 
 MAX_CHARS = 200  # no command is longer
@@ -28,9 +30,11 @@ class Intents:
     """Matches sentences of one language, "en" or "en-US"; a language without templates matches nothing.
 
     `names`: what may come before a command, such as the wake word, which a recogniser's preroll can hold.
+    `actions`: the user's.
     """
 
-    def __init__(self, language: str, names: tuple[str, ...] = ()) -> None:
+    def __init__(self, language: str, names: tuple[str, ...] = (), actions: Sequence[Action] = ()) -> None:
+        self._actions = tuple(actions)
         self._language = language if known(language) else None
         self._names = names
         self._lock = threading.Lock()  # guards the loading
@@ -45,13 +49,17 @@ class Intents:
         if self._language is None or not text.strip() or len(text) > MAX_CHARS:
             return None
         with self._lock:
-            templates = self._templates
-        return templates.match(text)
+            templates, own = self._loaded
+        for candidate in templates.candidates(text):
+            if intent := templates.match(candidate) or own.match(candidate):
+                return intent
+        return None
 
     @cached_property
-    def _templates(self) -> Templates:
+    def _loaded(self) -> tuple[Templates, OwnSentences]:
         assert self._language is not None
-        return Templates(self._language, self._names)
+        templates = Templates(self._language, self._names)
+        return templates, OwnSentences(templates, self._actions)
 
 
 def phrases(

@@ -42,9 +42,6 @@ class Templates:
         self._tail = _ends(self.document["tail"])
         self._sentences: Parsed = Parsed.from_dict(self.document if self.spaces else squeezed(self.document))
 
-    def match(self, text: str) -> Intent | None:
-        return next((found for each in self.candidates(text) if (found := self._fitting(each))), None)
-
     def candidates(self, text: str) -> list[str]:
         """The plain text, then with ever more cut off its ends: a command may itself begin with a polite word."""
         text = self.plain(text)
@@ -65,20 +62,25 @@ class Templates:
             kept = re.sub(rf"(?<=\w\w)(?=(?:{_ends(compounds)})\b)", " ", kept)
         return " ".join(kept.split()).strip("' ")
 
-    def fits(self, candidate: str, sentences: Parsed) -> Iterator[tuple[str, list[Slot]]]:
-        """Every way in which a plain text fits one of `sentences`: the intent's name, and the slots."""
+    def written(self, words: str) -> str:
+        """As it stands in sentences and texts that are compared: with spaces, or without any."""
+        return words if self.spaces else squeezed(words)
+
+    def fits(self, candidate: str, sentences: Parsed) -> Iterator[tuple[str, list[Slot], str]]:
+        """Every way in which a plain text fits one of `sentences`: the intent's name, the slots, and which it was."""
         from hassil import recognize_all
 
-        text = candidate if self.spaces else squeezed(candidate)
+        text = self.written(candidate)
         for found in islice(recognize_all(text, sentences, language=self.document["language"]), MAX_FITS):
             slots = [Slot(each.name, each.value, each.text or str(each.value)) for each in found.entities_list]
-            yield found.intent.name, slots
+            sentence = found.intent_sentence
+            yield found.intent.name, slots, sentence.text or "" if sentence else ""
 
-    def _fitting(self, candidate: str) -> Intent | None:
-        """Of several ways to take it, the one that leaves the fewest words to names and messages."""
+    def match(self, candidate: str) -> Intent | None:
+        """`candidate` is a plain text. Of several ways to take it, the one with the shortest names and messages."""
         best: tuple[int, Intent] | None = None
-        for name, slots in self.fits(candidate, self._sentences):
-            freed = [self._freed(slot, candidate) if slot.name in FREE else slot for slot in slots]
+        for name, slots, _ in self.fits(candidate, self._sentences):
+            freed = [self._freed(slot, candidate) for slot in slots]
             free = sum(len(str(slot.value)) for slot in freed if slot.name in FREE)
             if (best is None or free < best[0]) and (intent := composed(name, freed, self._unnamed)) is not None:
                 best = free, intent
@@ -87,9 +89,13 @@ class Templates:
         return best[1] if best is not None else None
 
     def _freed(self, slot: Slot, candidate: str) -> Slot:
+        if slot.name not in FREE:
+            return slot
+        return Slot(slot.name, self.freed(str(slot.value), candidate), slot.text)
+
+    def freed(self, words: str, candidate: str) -> str:
         """Free words as they stand in the text, without what is only polite."""
-        words = str(slot.value) if self.spaces else spaced(str(slot.value), candidate)
-        return Slot(slot.name, self._without_tail(words), slot.text)
+        return self._without_tail(words if self.spaces else spaced(words, candidate))
 
     def _without_tail(self, text: str) -> str:
         return re.sub(rf"(?:\s*\b(?:{self._tail}))+$", "", text)

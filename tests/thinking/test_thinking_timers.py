@@ -359,7 +359,7 @@ def test_korean_near_misses(text):
 @pytest.mark.parametrize("intents", [ENGLISH, GERMAN, KOREAN])
 def test_no_rule_and_no_list_is_missing(intents):
     """A rule that does not exist is only noticed when a sentence comes to it."""
-    loaded = intents._templates
+    loaded, _ = intents._loaded
     rules = set(loaded._sentences.expansion_rules)
     lists = set(loaded._sentences.slot_lists)
     whole = str(loaded.document)
