@@ -20,7 +20,7 @@ from agent.commands.shown import (
     ShowTimers,
     ShowTranscript,
 )
-from agent.commands.speaking import Earcon, Hush, SetVolume, Speak
+from agent.commands.speaking import Duck, Earcon, Hush, SetVolume, Speak
 from agent.commands.store import KeepTimers
 from agent.commands.thinking import AskLlm, CancelLlm, Confirmed, Exchange, IntentDone
 
@@ -34,6 +34,7 @@ __all__ = [
     "Claim",
     "Command",
     "Confirmed",
+    "Duck",
     "Earcon",
     "EarconName",
     "Examine",
@@ -70,6 +71,7 @@ Command = (
     | Act
     | Speak
     | Hush
+    | Duck
     | Earcon
     | Bid
     | Claim

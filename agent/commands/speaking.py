@@ -36,6 +36,18 @@ class Hush:
 
 
 @dataclass(frozen=True, slots=True)
+class Duck:
+    """Speak more softly in this turn (`on`), since somebody speaks over it, or as loud as before.
+
+    The ear listens meanwhile to what is said, as words to this persona.
+    """
+
+    turn: Turn
+    on: bool
+    persona: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Earcon:
     """A short sound. It belongs to no reply: it is neither waited for nor part of what was heard."""
 

@@ -21,6 +21,7 @@ from agent.commands import (
     Claim,
     Command,
     Confirmed,
+    Duck,
     Earcon,
     Examine,
     Hush,
@@ -85,7 +86,7 @@ class Steward:
                 self._rooms.do(command)
             case Act():
                 self._rooms.act(command)
-            case IntentDone() | Confirmed() | Speak() | Hush() | Earcon() | SetVolume():
+            case IntentDone() | Confirmed() | Speak() | Hush() | Duck() | Earcon() | SetVolume():
                 self._rooms.do(command)
             case Bid() | Claim():
                 self._rooms.contend(command)

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from agent.commands import Earcon, ShowEvent
-from agent.dialogue import ringing, waiting
+from agent.dialogue import interruption, ringing, waiting
 from agent.dialogue.confirmation import too_late
 from agent.dialogue.contest import decide
 from agent.dialogue.replies import close, end, fail, silence
@@ -16,8 +16,7 @@ from agent.dialogue.state import Contending, Idle, Listening, Speaking, State, S
 def deadline(state: State) -> float | None:
     """Monotonic seconds at which `DeadlinePassed` is due; None where nothing is waited for."""
     due = ringing.deadlines(state) + ([] if state.closing is None else [state.closing.until])
-    if (soon := waiting.due(state)) is not None:
-        due.append(soon)
+    due += [soon for soon in (waiting.due(state), interruption.due(state)) if soon is not None]
     match state.activity:
         case Idle():
             pass
@@ -36,8 +35,9 @@ def passed(state: State, now: float) -> Step:
     if state.closing is not None and state.closing.until <= now:
         closing = close(state, now)
     state, commands = closing
+    state, ducking = interruption.passed(state, now)
     acted, acting = _activity(state, now)
-    return acted, (*commands, *acting)
+    return acted, (*commands, *ducking, *acting)
 
 
 def _activity(state: State, now: float) -> Step:

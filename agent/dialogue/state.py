@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 from agent.commands import Command, Earcon, Exchange, Outcome
 from agent.dialogue.cast import Cast
+from agent.dialogue.duck import Ducking
 from agent.dialogue.group import Group
 from agent.dialogue.quiet import Hours
 from agent.dialogue.timerbook import Book
@@ -249,6 +250,7 @@ class State:
     settings: Mapping[str, Held] = field(default_factory=dict)
     restart_from: float | None = None
     silent_from: float | None = None
+    duck: Ducking = Ducking()
     health: Mapping[Part, PartHealth] = field(default_factory=dict)
     group: Group = field(default_factory=Group)
     book: Book = field(default_factory=Book)

@@ -14,6 +14,7 @@ from agent.dialogue.confirmation import answered
 from agent.dialogue.contest import hearing, met, woken
 from agent.dialogue.deadlines import deadline, passed
 from agent.dialogue.health import health
+from agent.dialogue.interruption import overheard, settle, voice_over
 from agent.dialogue.loudness import adjust
 from agent.dialogue.panel import mute_switched, pressed
 from agent.dialogue.replies import close
@@ -58,6 +59,7 @@ from agent.events import (
     ToolUsed,
     TtsFirst,
     Turn,
+    VoiceOver,
     Wake,
 )
 
@@ -73,9 +75,10 @@ TurnEvent = (
 def step(state: State, event: Event) -> Step:
     """The next state, and what has to be done. Stale events change nothing."""
     after, reacting = _react(state, event)
+    after, ducking = settle(after)
     after, ringing = passing(after, event.at)
     after, saying = say_next(after, event.at)
-    commands = (*reacting, *ringing)
+    commands = (*reacting, *ducking, *ringing)
     after = heed(state, after, event, (*commands, *saying))
     after, commands = adjust(after, (*commands, *saying), event.at.wall)
     shown = () if (after.phase, after.turn) == (state.phase, state.turn) else (ShowState(after.phase, after.turn),)
@@ -88,6 +91,8 @@ def _react(state: State, event: Event) -> Step:
             after, commands = woken(state, event)
             hushed, hushing = waking(state, after, event.at)
             return hushed, (*commands, *hushing)
+        case VoiceOver():
+            return voice_over(state, event)
         case PeersChanged() | RivalWoke() | RivalClaimed():
             return met(state, event)
         case Requested():
@@ -128,6 +133,8 @@ def _meant(state: State, event: TurnEvent) -> Turn:
 
 def _in_turn(state: State, event: TurnEvent) -> Step:
     match event:
+        case Final() | AsrFailed() if state.duck.until is not None:
+            return overheard(state, event)
         case Endpoint() | Final() | AsrFailed() if state.talk.question:
             return answered(state, event) or hearing(state, event)
         case SpeechStarted() | Partial() | Endpoint() | Final() | AsrFailed():

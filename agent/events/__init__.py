@@ -14,7 +14,7 @@ from __future__ import annotations
 from agent.events.actions import Acted
 from agent.events.base import Cause, Hint, Instant, PanelAction, Part, Phase, Status, Turn
 from agent.events.device import ClockChanged, DeadlinePassed, Health, MuteSwitched, Pressed, Requested, SettingChanged
-from agent.events.hearing import AsrFailed, Endpoint, Final, Partial, SpeechStarted, Wake
+from agent.events.hearing import AsrFailed, Endpoint, Final, Partial, SpeechStarted, VoiceOver, Wake
 from agent.events.neighbours import PeersChanged, RivalClaimed, RivalWoke
 from agent.events.speaking import Audible, ClauseReady, Paused, Resumed, SpeechDone, SpeechFailed, TtsFirst
 from agent.events.store import TimersKept
@@ -60,11 +60,13 @@ __all__ = [
     "ToolUsed",
     "TtsFirst",
     "Turn",
+    "VoiceOver",
     "Wake",
 ]
 
 Event = (
     Wake
+    | VoiceOver
     | SpeechStarted
     | Partial
     | Endpoint

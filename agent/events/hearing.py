@@ -23,6 +23,15 @@ class Wake:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceOver:
+    """Somebody speaks while the agent says `turn`; told again every half second while that goes on."""
+
+    at: Instant
+    turn: Turn
+    audio_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class SpeechStarted:
     """In a listening turn the user began to speak (voice after the wake word)."""
 
