@@ -117,6 +117,7 @@ def rules_of(config: Config) -> Rules:
         follow_up=talk.follow_up_ms / 1000 if talk.follow_up else None,
         local_first=config.intents.local_first,
         cast=cast_of(config),
+        actions={section.name: section.compiled() for section in config.actions},
         patience=Patience(*(config.endpoint.patience_ms(hint) for hint in ("open", "complete", "hanging"))),
     )
 

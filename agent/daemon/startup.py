@@ -178,4 +178,5 @@ def names(config: Config) -> tuple[str, ...]:
 def understood(config: Config) -> dict[str, Intents]:
     """Language -> the commands that are understood in it; loaded when first needed, or warmed."""
     languages = dict.fromkeys(each.persona.language for each in personas.configurations(config).values())
-    return {language: Intents(language, names(config)) for language in languages}
+    actions = [section.compiled() for section in config.actions]
+    return {language: Intents(language, names(config), actions) for language in languages}

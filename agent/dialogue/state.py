@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
+from agent.actions import Action
 from agent.commands import Command, Earcon, Exchange, Outcome
 from agent.dialogue.cast import Cast
 from agent.dialogue.duck import Ducking
@@ -72,6 +73,7 @@ class Rules:
     follow_ups: int = 8
     local_first: bool = True
     cast: Cast = field(default_factory=Cast)
+    actions: Mapping[str, Action] = field(default_factory=dict)
     patience: Patience = Patience()
 
 
