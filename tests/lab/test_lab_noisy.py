@@ -1,6 +1,7 @@
 """Speech among noise: what is done to it is what is named, and the bench counts and prints it."""
 
 from io import StringIO
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from rich.console import Console
 
 from agent.audio.pcm import RATE_HZ
 from agent.hearing.moonshine import MoonshineEngine
-from agent.lab import noisy
+from agent.lab import noiseplot, noisy
 from agent.lab.acoustics import rms_dbfs
 from agent.lab.bench import noise
 from agent.lab.noisy import TREATMENTS
@@ -73,16 +74,32 @@ def test_an_utterance_that_is_given_at_once_is_decoded_once_and_understood(monke
     assert decoded == [0, len(sound)]
 
 
-def test_the_table_has_one_row_for_each_condition_and_one_column_for_each_engine() -> None:
-    misses = {"openwakeword": {"clean": {"raw": 0.0, "ns": 0.2}, "fan_0db": {"raw": 0.533, "ns": 1.0}}}
-    errors = {"moonshine": {"clean": {"raw": 0.1, "ns": 0.3}, "fan_0db": {"raw": 0.456, "ns": 0.5}}}
+def some_figures() -> dict[str, object]:
+    misses = {"clean": {"raw": 0.0, "agc": 0.1, "ns": 0.2, "both": 0.3}, "fan_0db": dict.fromkeys(noiseplot.MARKS, 1.0)}
+    errors = {"clean": {"raw": 0.1, "agc": 0.1, "ns": 0.3, "both": 0.4}, "fan_0db": dict.fromkeys(noiseplot.MARKS, 0.5)}
+    misses["fan_0db"]["raw"] = 0.533
     figures = {"machine": "m", "reference_ms": 1.0, "n_wakes": 15, "n_sentences": 18, "n_commands": 0}
-    figures |= {"miss_rate": misses, "wer": errors, "cpu_percent": {"raw": 0.0, "ns": 0.123}}
+    cpu = {"raw": 0.0, "ns": 0.123}
+    return figures | {"miss_rate": {"openwakeword": misses}, "wer": {"moonshine": errors}, "cpu_percent": cpu}
+
+
+def test_the_table_has_one_row_for_each_condition_and_one_column_for_each_engine() -> None:
     console = Console(width=120, record=True, file=StringIO())
-    console.print(noise.render(figures))
+    console.print(noise.render(some_figures()))
     text = console.export_text()
     rows = {line.split()[0]: line.split()[1:] for line in text.splitlines() if line.strip()}
-    assert rows["fan_0db"] == ["53", "/", "100", "46", "/", "50"]
-    assert rows["clean"] == ["0", "/", "20", "10", "/", "30"]
+    assert " ".join(rows["fan_0db"]) == "53 / 100 / 100 / 100 50 / 50 / 50 / 50"
+    assert " ".join(rows["mean"]) == "27 / 55 / 60 / 65 30 / 30 / 40 / 45"
     assert "openwakeword, missed" in text
     assert "raw 0.00, ns 0.12" in text
+
+
+def test_the_picture_has_one_panel_for_each_engine_and_shows_every_figure(tmp_path: Path) -> None:
+    figure = noiseplot.compose(some_figures())
+    panels = {axes.get_title(loc="left").split("\n")[0]: axes for axes in figure.axes}
+    assert set(panels) == {"openwakeword", "moonshine"}
+    marks = {line.get_label(): np.asarray(line.get_xdata(), float).tolist() for line in panels["openwakeword"].lines}
+    assert marks["as the microphone heard it"] == pytest.approx([0, 53.3])
+    assert marks["both"] == pytest.approx([30, 100])
+    noiseplot.draw(some_figures(), tmp_path / "noise.png")
+    assert (tmp_path / "noise.png").read_bytes().startswith(b"\x89PNG")
