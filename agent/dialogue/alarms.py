@@ -24,6 +24,11 @@ def repeats(day: str) -> tuple[int, ...]:
     return REPEATS.get(day, ())
 
 
+def weekly(day: str) -> tuple[int, ...]:
+    """One day of the week, where it is said that each is meant."""
+    return (DAYS.index(day),) if day in DAYS else ()
+
+
 def due(clock: Clock, half: bool, day: str, now: datetime) -> datetime | None:
     """The next moment at which the clock shows that on such a day; None where it is over.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from agent.commands import Earcon
+from agent.dialogue import actions
 from agent.dialogue.phrases import phrase, spoken_date, spoken_time
 from agent.dialogue.replies import end, fail, speak
 from agent.dialogue.ringing import hush
@@ -40,6 +41,8 @@ def answer(state: State, now: float, wall: datetime, intent: Intent) -> Step:
             muted, commands = set_mute(state, on=True, source="voice")
             spoken, speaking = speak(muted, now, phrase(language, "muted"))
             return spoken, (*commands, *speaking)
+        case actions.INTENT:
+            return actions.perform(state, Instant(now, wall), intent, Spoken(state.turn))
         case timed if timed in INTENTS:
             return perform(state, Instant(now, wall), intent, Spoken(state.turn))
         case unknown:

@@ -7,6 +7,7 @@ from typing import assert_never
 
 from agent.commands import Earcon, ShowEvent
 from agent.dialogue import interruption, ringing, waiting
+from agent.dialogue.actions import overdue
 from agent.dialogue.confirmation import too_late
 from agent.dialogue.contest import decide
 from agent.dialogue.replies import close, end, fail, silence
@@ -16,6 +17,7 @@ from agent.dialogue.state import Contending, Idle, Listening, Speaking, State, S
 def deadline(state: State) -> float | None:
     """Monotonic seconds at which `DeadlinePassed` is due; None where nothing is waited for."""
     due = ringing.deadlines(state) + ([] if state.closing is None else [state.closing.until])
+    due += [] if state.acting is None else [state.acting.until]
     due += [soon for soon in (waiting.due(state), interruption.due(state)) if soon is not None]
     match state.activity:
         case Idle():
@@ -36,8 +38,9 @@ def passed(state: State, now: float) -> Step:
         closing = close(state, now)
     state, commands = closing
     state, ducking = interruption.passed(state, now)
+    state, late = overdue(state, now)
     acted, acting = _activity(state, now)
-    return acted, (*commands, *ducking, *acting)
+    return acted, (*commands, *ducking, *late, *acting)
 
 
 def _activity(state: State, now: float) -> Step:

@@ -12,7 +12,7 @@ from types import MappingProxyType
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, get_time_format
 
-from agent.dialogue import phrases_timers
+from agent.dialogue import phrases_actions, phrases_timers
 
 _EN = {
     "time": "It's {time}.",
@@ -78,9 +78,9 @@ _KO = {
 
 _PHRASES: Mapping[str, Mapping[str, str]] = MappingProxyType(
     {
-        "en": {**_EN, **phrases_timers.EN},
-        "de": {**_DE, **phrases_timers.DE},
-        "ko": {**_KO, **phrases_timers.KO},
+        "en": {**_EN, **phrases_timers.EN, **phrases_actions.EN},
+        "de": {**_DE, **phrases_timers.DE, **phrases_actions.DE},
+        "ko": {**_KO, **phrases_timers.KO, **phrases_actions.KO},
     }
 )
 

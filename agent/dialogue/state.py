@@ -18,6 +18,7 @@ from types import MappingProxyType
 
 from agent.actions import Action
 from agent.commands import Command, Earcon, Exchange, Outcome
+from agent.dialogue.acting import Acting
 from agent.dialogue.cast import Cast
 from agent.dialogue.duck import Ducking
 from agent.dialogue.group import Group
@@ -256,6 +257,7 @@ class State:
     health: Mapping[Part, PartHealth] = field(default_factory=dict)
     group: Group = field(default_factory=Group)
     book: Book = field(default_factory=Book)
+    acting: Acting | None = None
 
     @property
     def turn(self) -> Turn:

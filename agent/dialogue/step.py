@@ -9,7 +9,9 @@ from __future__ import annotations
 from typing import assert_never
 
 from agent.commands import ShowState
+from agent.dialogue.actions import acted
 from agent.dialogue.announcements import say_next
+from agent.dialogue.calls import called
 from agent.dialogue.confirmation import answered
 from agent.dialogue.contest import hearing, met, woken
 from agent.dialogue.deadlines import deadline, passed
@@ -141,8 +143,10 @@ def _in_turn(state: State, event: TurnEvent) -> Step:
             return hearing(state, event)
         case ReplyDelta() | ReplyDone() | LlmFailed() | ConfirmDue() | ToolUsed():
             return replying(state, event)
-        case IntentCalled() | Acted():
-            return state, ()
+        case IntentCalled():
+            return called(state, event)
+        case Acted():
+            return acted(state, event)
         case SpeechDone() | SpeechFailed():
             return speaking(state, event)
         case ClauseReady() | TtsFirst() | Audible() | Paused() | Resumed():

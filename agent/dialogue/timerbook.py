@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from agent.commands import Scalar, ShowEvent, ShowTimers
+from agent.commands import IntentDone, Scalar, ShowEvent, ShowTimers
 from agent.dialogue.results import Data
 from agent.events import Turn
 from agent.requests import Intent
@@ -30,7 +30,21 @@ class Commanded:
     id: str | None
 
 
-Origin = Spoken | Commanded
+@dataclass(frozen=True, slots=True)
+class Called:
+    """The language model has called it as a tool, and is told. `turn`, `call` as in `agent.events.IntentCalled`."""
+
+    turn: Turn
+    call: str
+
+    def done(self, words: str) -> IntentDone:
+        return IntentDone(self.turn, self.call, True, words)
+
+    def failed(self, words: str) -> IntentDone:
+        return IntentDone(self.turn, self.call, False, words)
+
+
+Origin = Spoken | Commanded | Called
 
 
 @dataclass(frozen=True, slots=True)

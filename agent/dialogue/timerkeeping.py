@@ -19,9 +19,9 @@ from dataclasses import replace
 from agent.commands import Command, KeepTimers, ShowEvent
 from agent.dialogue.phrases import phrase
 from agent.dialogue.replies import fail, speak
-from agent.dialogue.results import Data, done, refused
+from agent.dialogue.results import Data, done, told
 from agent.dialogue.state import State, Step, Thinking, enter
-from agent.dialogue.timerbook import Commanded, Keeping, Origin, Spoken
+from agent.dialogue.timerbook import Called, Commanded, Keeping, Origin, Spoken
 from agent.events import TimersKept
 from agent.timers import Timer
 
@@ -100,6 +100,8 @@ def answer(state: State, now: float, origin: Origin, words: str, data: Data | No
             return speak(state, now, words)
         case Commanded(id=id):
             return state, done(id, data)
+        case Called() as called:
+            return state, (called.done(words),)
 
 
 def refuse(state: State, now: float, origin: Origin, key: str, detail: str = "", **values: str | int) -> Step:
@@ -110,7 +112,9 @@ def refuse(state: State, now: float, origin: Origin, key: str, detail: str = "",
         case Spoken():
             return speak(state, now, phrase(state.language, key, **values))
         case Commanded(id=id):
-            return state, refused(id, key, detail or phrase("en", key, **values))
+            return state, told(id, key, detail or phrase("en", key, **values))
+        case Called() as called:
+            return state, (called.failed(phrase(state.language, key, **values)),)
 
 
 def _waits(state: State, origin: Origin) -> bool:

@@ -34,7 +34,7 @@ class Maker:
             return None
         name, message = text(intent, "name", MAX_NAME), text(intent, "message", MAX_MESSAGE)
         clock = (due.hour, minute) if number(intent, "half") else (hour, minute)
-        days = alarms.repeats(day)
+        days = alarms.repeats(day) or (alarms.weekly(day) if number(intent, "every") else ())
         return Timer(
             self._id(), "alarm", name, message, due, None, 0, days, self.persona, self.at.wall, clock
         )  # fmt: skip

@@ -8,6 +8,7 @@ from datetime import datetime
 from agent.commands import AskLlm, Command, Earcon, Exchange, Scalar, ShowEvent, ShowTranscript, Speak, StartListening
 from agent.dialogue import confirmation
 from agent.dialogue.answers import answer
+from agent.dialogue.calls import told
 from agent.dialogue.followup import wanted
 from agent.dialogue.patience import follow
 from agent.dialogue.phrases import phrase
@@ -131,9 +132,7 @@ def ask(state: State, now: float, wall: datetime, text: str, intent: Intent | No
 
 def _locally(state: State, now: float, wall: datetime, intent: Intent) -> Step:
     answered, commands = answer(state, now, wall, intent)
-    slots = {"called" if slot == "name" else slot: value for slot, value in intent.slots.items()}
-    told = {"name": intent.name, **slots, "persona": shown(state.talk.persona)}
-    return answered, (ShowEvent("intent", state.turn, told), *commands)
+    return answered, (told(state, intent), *commands)
 
 
 def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed | ConfirmDue | ToolUsed) -> Step:
