@@ -7,7 +7,8 @@ Theory:
   beginning nor a reason to wait longer. Shortly after speech (`BURST`) fewer voiced periods do: the burst of a final
   "t" comes 100 ms after its vowel.
 - Silence is counted from the end of the last period of speech, so a hangover of the voice detector costs nothing.
-- What was as loud before the wake word (a television, other people) is not the user: `least_db`.
+- What was as loud before the wake word (a television, other people) is not the user: `least_db`. To begin, speech has
+  to be louder by `SURE_DB`, for of much noise a little is always too loud.
 - After a wake word the first voice may be its own end, for it is detected -71 to +37 ms (up to 200 for some voices)
   around its last sound; after a reply it may be the agent's, dying away in the room. So voice that runs on from `since`
   counts only once it has lasted `TAIL` longer; voice that begins after a break counts at once.
@@ -22,7 +23,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from agent.audio.pcm import PERIOD, RATE_HZ
@@ -30,6 +31,7 @@ from agent.audio.pcm import PERIOD, RATE_HZ
 CLUSTER, WINDOW = 3, 6  # periods
 BURST = 15 * PERIOD
 FADE_DB = 35.0
+SURE_DB = 3.0
 TAIL = 25 * PERIOD
 PAUSE_MS = 120  # more than the closure of a "t"; what the recogniser makes of it may be worth 250 ms of silence
 
@@ -146,6 +148,8 @@ class Endpointer:
 
     def _step(self, period: Period) -> list[EndpointEvent]:
         end = period.position + PERIOD
+        if period.level_db < self._least_db:
+            period = replace(period, voiced=False)
         self._window.append(period)
         events: list[EndpointEvent] = []
         if self._is_speech(period):
@@ -164,7 +168,9 @@ class Endpointer:
         if self._voices() < (CLUSTER - 1 if near else CLUSTER):
             return False
         self._peak_db = max(self._peak_db, period.level_db)
-        return period.level_db >= max(self._peak_db - FADE_DB, self._least_db)
+        if not self._started and period.level_db < self._least_db + SURE_DB:
+            return False
+        return period.level_db >= self._peak_db - FADE_DB
 
     def _speech(self, end: int) -> list[EndpointEvent]:
         if self._run is None:
