@@ -289,7 +289,9 @@ class Rooms:
 
     def act(self, command: Act) -> None:
         """Tell the world to do something, where there is anybody to tell."""
-        if self.house.session is None:
+        if self.house.session is not None:
+            self.house.session.act(command)
+        else:
             self._emit(Acted(clock.now(), command.turn, command.action, False, "MQTT is switched off"))
 
     def receipt(self, turn: Turn, receipt: Mapping[str, Any]) -> None:

@@ -62,13 +62,14 @@ UNSAID: Mapping[str, tuple[str, ...]] = {"timer": ("name", "message"), "intent":
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`topic` in full; `properties` are user properties."""
+    """`topic` in full; `properties` are user properties; `expiry_s`: when nobody may get it any more, 0: never."""
 
     topic: str
     payload: bytes
     qos: int = 1
     retain: bool = False
     properties: tuple[tuple[str, str], ...] = ()
+    expiry_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
