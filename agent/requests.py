@@ -83,6 +83,13 @@ class DoctorRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class TimerRequest:
+    """Timers and alarms: `intent` as a sentence would have it, or "cancel" of either kind; `timer` may be an id."""
+
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
 class RestartRequest:
     """End, so that systemd starts afresh."""
 
@@ -96,6 +103,7 @@ Request = (
     | VolumeRequest
     | SettingRequest
     | DoctorRequest
+    | TimerRequest
     | RestartRequest
 )
 

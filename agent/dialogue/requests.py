@@ -12,6 +12,8 @@ from agent.dialogue.results import done, refused, told
 from agent.dialogue.ringing import hush, woken
 from agent.dialogue.settings import MuteSource, locked, set_do_not_disturb, set_mute, set_volume
 from agent.dialogue.state import State, Step
+from agent.dialogue.timerbook import Commanded
+from agent.dialogue.timers import perform
 from agent.dialogue.turn import ask, listen
 from agent.events import Requested
 from agent.requests import (
@@ -23,6 +25,7 @@ from agent.requests import (
     SayRequest,
     SettingRequest,
     StopRequest,
+    TimerRequest,
     VolumeRequest,
 )
 
@@ -62,10 +65,10 @@ def _obey(state: State, event: Requested, persona: str, source: MuteSource) -> S
             return changed, (*commands, *done(event.id))
         case SettingRequest():
             return _setting(state, event, event.request, source)
-        case DoctorRequest():
-            return state, (Examine(event.id),)
-        case RestartRequest():
-            return _restart(state, now, event.id)
+        case TimerRequest(intent=intent):
+            return perform(state, event.at, intent, Commanded(event.id))
+        case DoctorRequest() | RestartRequest():
+            return _serviced(state, event, event.request)
         case unknown:
             assert_never(unknown)
 
@@ -106,6 +109,14 @@ def _setting(state: State, event: Requested, request: SettingRequest, source: Mu
             return changed, (*commands, *done(event.id))
         case name:
             return state, (ChangeSetting(name, value, event.id),)
+
+
+def _serviced(state: State, event: Requested, request: DoctorRequest | RestartRequest) -> Step:
+    match request:
+        case DoctorRequest():
+            return state, (Examine(event.id),)
+        case RestartRequest():
+            return _restart(state, event.at.mono, event.id)
 
 
 def _restart(state: State, now: float, request: str | None) -> Step:

@@ -27,7 +27,7 @@ from agent.dialogue import spoken
 from agent.dialogue.announcements import announce
 from agent.dialogue.replies import begin, speak
 from agent.dialogue.state import Idle, Speaking, State, Step, Thinking
-from agent.dialogue.timerbook import Bell, Ring, told
+from agent.dialogue.timerbook import Bell, Ring, happened
 from agent.dialogue.timerkeeping import alter, overdue
 from agent.dialogue.timermaking import following, later
 from agent.events import Instant, Turn
@@ -103,7 +103,7 @@ def _ripe(state: State, at: Instant) -> Step:
         begun = bell if bell.rings else Bell(next_at=at.mono)
         bell = replace(begun, rings=(*bell.rings, *rings))
     state = replace(state, book=replace(book, bell=bell))
-    events = tuple(told(ring.timer, "late" if ring.late_s else "ringing", late_s=round(ring.late_s)) for ring in rings)
+    events = tuple(happened(ring.timer, "late" if ring.late_s else "ringing", late_s=round(ring.late_s)) for ring in rings)
     missed, missing = _missed(state, at, tuple(timer for timer in ripe if timer not in rung), "missed_late")
     softly = (Earcon(state.turn, "timer"),) if rings and isinstance(state.activity, Thinking | Speaking) else ()
     ringing = (state.book.shown(),) if rings else ()
@@ -118,7 +118,7 @@ def _missed(state: State, at: Instant, timers: tuple[Timer, ...], key: str) -> S
     persona = _persona(state, timers[0])
     words = spoken.missed(state.language_of(persona), key, timers, at.wall)
     announced, announcing = announce(over, at, SayRequest(words, persona=shown(persona)), None)
-    events = tuple(told(timer, "missed") for timer in timers)
+    events = tuple(happened(timer, "missed") for timer in timers)
     return announced, (*keeping, *events, *announcing)
 
 
@@ -191,5 +191,5 @@ def hush(state: State, at: Instant, by: str, turn: Turn | None = None, those: tu
         return state, ()
     book = replace(state.book, bell=_without(bell, rung), silenced=rung, silenced_at=at.mono)
     over, keeping = finish(replace(state, book=book), at, rung)
-    events: tuple[ShowEvent, ...] = tuple(told(timer, "stopped", turn, by=by) for timer in rung)
+    events: tuple[ShowEvent, ...] = tuple(happened(timer, "stopped", turn, by=by) for timer in rung)
     return over, (*keeping, *events)

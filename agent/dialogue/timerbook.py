@@ -130,7 +130,7 @@ def _altered(timers: Iterable[Timer], changed: Mapping[str, Timer | None]) -> tu
     return tuple(timer for timer in those if timer is not None)
 
 
-def told(timer: Timer, action: str, turn: Turn | None = None, **more: Scalar) -> ShowEvent:
+def happened(timer: Timer, action: str, turn: Turn | None = None, **more: Scalar) -> ShowEvent:
     """The event "timer"."""
     data: dict[str, Scalar] = {
         "action": action,
@@ -145,4 +145,4 @@ def told(timer: Timer, action: str, turn: Turn | None = None, **more: Scalar) ->
 
 def described(timer: Timer) -> dict[str, Scalar]:
     """A timer in the result of a command."""
-    return {key: value for key, value in told(timer, "").data.items() if key != "action"}
+    return {key: value for key, value in happened(timer, "").data.items() if key != "action"}

@@ -17,7 +17,7 @@ from agent.dialogue import spoken
 from agent.dialogue.phrases import phrase
 from agent.dialogue.ringing import hush
 from agent.dialogue.state import State, Step
-from agent.dialogue.timerbook import Commanded, Origin, described, told
+from agent.dialogue.timerbook import Commanded, Origin, described, happened
 from agent.dialogue.timerchoice import WHICH, meant, silenced
 from agent.dialogue.timerkeeping import answer, change, refuse
 from agent.dialogue.timermaking import Maker, longer, number
@@ -64,9 +64,6 @@ class Task:
     def say(self, key: str, **values: str | int) -> str:
         return phrase(self.language, key, **values)
 
-    def refuse(self, key: str, **values: str | int) -> Step:
-        return refuse(self.state, self.at.mono, self.origin, key, "", **values)
-
 
 def perform(state: State, at: Instant, intent: Intent, origin: Origin) -> Step:
     """Do what one of INTENTS asks for, and answer. Whoever sends a command may also give the slot `timer`, an id."""
@@ -80,7 +77,7 @@ def perform(state: State, at: Instant, intent: Intent, origin: Origin) -> Step:
             return _set_alarm(task)
         case "timer_add":
             return _add(task)
-        case "timer_cancel" | "alarm_cancel":
+        case "timer_cancel" | "alarm_cancel" | "cancel":
             return _cancel(task)
         case "snooze":
             return _snooze(task)
@@ -88,10 +85,14 @@ def perform(state: State, at: Instant, intent: Intent, origin: Origin) -> Step:
             return _left(task)
 
 
+def _refuse(task: Task, key: str, **values: str | int) -> Step:
+    return refuse(task.state, task.at.mono, task.origin, key, "", **values)
+
+
 def _set_timer(task: Task) -> Step:
     seconds = number(task.intent, "seconds") or 0
     if not 1 <= seconds <= MAX_SECONDS:
-        return task.refuse("timer_range")
+        return _refuse(task, "timer_range")
     timer = task.maker.timer(task.intent, seconds)
     key = "reminder_set" if timer.message else "timer_set_named" if timer.name else "timer_set"
     name = timer.name[:1].upper() + timer.name[1:]
@@ -101,7 +102,7 @@ def _set_timer(task: Task) -> Step:
 def _set_alarm(task: Task) -> Step:
     alarm = task.maker.alarm(task.intent)
     if alarm is None:
-        return task.refuse("alarm_past")
+        return _refuse(task, "alarm_past")
     key = "alarm_reminder_set" if alarm.message else "alarm_set_named" if alarm.name else "alarm_set"
     name = alarm.name[:1].upper() + alarm.name[1:]
     when = spoken.when(task.language, alarm, task.at.wall)
@@ -111,12 +112,12 @@ def _set_alarm(task: Task) -> Step:
 def _new(task: Task, timers: tuple[Timer, ...], action: str, words: str) -> Step:
     count = len(task.state.book.wanted)
     if count + len(timers) > MAX_TIMERS:
-        return task.refuse("too_many_timers", count=count)
+        return _refuse(task, "too_many_timers", count=count)
     return _change(task, {timer.id: timer for timer in timers}, timers, action, words)
 
 
 def _change(task: Task, changed: dict[str, Timer | None], those: tuple[Timer, ...], action: str, words: str) -> Step:
-    events = tuple(told(timer, action, task.turn) for timer in those)
+    events = tuple(happened(timer, action, task.turn) for timer in those)
     data = {"timers": tuple(described(timer) for timer in those)}
     return change(task.state, task.at.mono, task.origin, changed, words, events, data)
 
@@ -133,7 +134,7 @@ def _add(task: Task) -> Step:
     timer = longer(found[0], seconds)
     left = task.state.book.due(timer) - task.at.mono
     if not 1 <= left <= MAX_SECONDS:
-        return task.refuse("timer_range")
+        return _refuse(task, "timer_range")
     words = task.say("timer_added", what=task.what(timer), duration=task.lasting(left))
     return _change(task, {timer.id: timer}, (timer,), "added", words)
 
@@ -143,12 +144,12 @@ def _snooze(task: Task) -> Step:
     given = number(task.intent, "seconds")
     seconds = SNOOZE_S if given is None else given
     if not 1 <= seconds <= MAX_SECONDS:
-        return task.refuse("timer_range")
+        return _refuse(task, "timer_range")
     hushed, commands = hush(task.state, task.at, "snooze", task.turn)
     task = replace(task, state=hushed)
     over = silenced(hushed.book, task.at.mono, task.intent)
     if not over:
-        return task.refuse("nothing_rings")
+        return _refuse(task, "nothing_rings")
     fresh: tuple[Timer, ...] = ()
     for rung in over:
         maker = replace(task.maker, taken=(*task.maker.taken, *fresh))
@@ -204,7 +205,7 @@ def _unclear(task: Task, found: tuple[Timer, ...]) -> Step:
     """There is none such, or more than one."""
     if found:
         those = spoken.listed(task.language, (task.what(timer) for timer in found[:TOLD]))
-        return task.refuse("which_timer", list=those)
+        return _refuse(task, "which_timer", list=those)
     if any(slot in task.intent.slots for slot in WHICH):
-        return task.refuse("no_such_timer")
-    return task.refuse("no_alarm" if task.intent.name.startswith("alarm") else "no_timer")
+        return _refuse(task, "no_such_timer")
+    return _refuse(task, "no_alarm" if task.intent.name.startswith("alarm") else "no_timer")

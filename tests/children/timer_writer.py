@@ -64,6 +64,8 @@ def tell(event: Event) -> None:
             say("kept" if ok else "failed", str(revision))
         case Health(status=status):
             say("disk", status)
+        case _:
+            pass
 
 
 def say(*words: str) -> None:
