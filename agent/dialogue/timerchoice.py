@@ -7,8 +7,10 @@ what does not.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from agent.dialogue import alarms
+from agent.dialogue.state import State
 from agent.dialogue.timerbook import Book
 from agent.dialogue.timermaking import number, text
 from agent.requests import Intent
@@ -34,6 +36,23 @@ def silenced(book: Book, now: float, intent: Intent) -> tuple[Timer, ...]:
     return tuple(timer for timer in _of_kind(book.silenced, intent) if _fits(timer, intent))
 
 
+def chosen(state: State, text: str, intent: Intent | None) -> tuple[State, Intent | None]:
+    """What is said where the agent has just asked which one: the name alone is the answer. A whole sentence is one."""
+    asking = state.book.asking
+    if asking is None:
+        return state, intent
+    after = replace(state, book=replace(state.book, asking=None))
+    if intent is not None or not state.talk.follow_up:
+        return after, intent
+    said = {"".join(filter(str.isalnum, word)) for word in text.casefold().split()}
+    found = [timer for timer in meant(state.book, asking) if said & {*_words(timer)}]
+    return after, Intent(asking.name, {**asking.slots, "timer": found[0].id}) if len(found) == 1 else None
+
+
+def _words(timer: Timer) -> list[str]:
+    return f"{timer.name} {timer.message}".casefold().split()
+
+
 def _of_kind(timers: Iterable[Timer], intent: Intent) -> tuple[Timer, ...]:
     """A command that names one by its id, and "snooze", may mean either kind."""
     kind = intent.name.partition("_")[0]
@@ -54,9 +73,7 @@ def _fits(timer: Timer, intent: Intent) -> bool:
 
 def _called(timer: Timer, said: str) -> bool:
     """By its name, or by some words of it, or of what it reminds of."""
-    words = said.casefold().split()
-    own = f"{timer.name} {timer.message}".casefold().split()
-    return all(word in own for word in words)
+    return all(word in _words(timer) for word in said.casefold().split())
 
 
 def _at(timer: Timer, intent: Intent) -> bool:

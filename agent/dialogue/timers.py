@@ -204,6 +204,8 @@ def _remaining(task: Task, timer: Timer) -> str:
 def _unclear(task: Task, found: tuple[Timer, ...]) -> Step:
     """There is none such, or more than one."""
     if found:
+        if isinstance(task.origin, Spoken):
+            task = replace(task, state=replace(task.state, book=replace(task.state.book, asking=task.intent)))
         those = spoken.listed(task.language, (task.what(timer) for timer in found[:TOLD]))
         return _refuse(task, "which_timer", list=those)
     if any(slot in task.intent.slots for slot in WHICH):

@@ -9,11 +9,12 @@ from agent.commands import AskLlm, Command, Earcon, Exchange, Scalar, ShowEvent,
 from agent.dialogue import confirmation
 from agent.dialogue.answers import answer
 from agent.dialogue.calls import told
-from agent.dialogue.followup import wanted
+from agent.dialogue.followup import waits, wanted
 from agent.dialogue.patience import follow
 from agent.dialogue.phrases import phrase
 from agent.dialogue.replies import begin, end, fail, leave, silence, speak, speaking_until
 from agent.dialogue.state import Listening, Speaking, State, Step, Thinking, Transcribing, enter
+from agent.dialogue.timerchoice import chosen
 from agent.events import (
     AsrFailed,
     ConfirmDue,
@@ -32,7 +33,7 @@ from agent.events import (
 from agent.requests import Intent, shown
 
 # What makes it quiet has to work whoever is asked first, and only we know what we said.
-ALWAYS_LOCAL = frozenset({"stop", "mute", "volume_set", "volume_up", "volume_down", "repeat"})
+ALWAYS_LOCAL = frozenset({"stop", "mute", "volume_set", "volume_up", "volume_down", "repeat", "snooze"})
 
 
 def woken(state: State, event: Wake) -> Step:
@@ -69,8 +70,8 @@ def listen(
 
 def _follow_up(state: State, now: float) -> Step:
     """Listen on after the answered turn, if still nothing stands against it."""
-    wait = state.rules.follow_up
-    if wait is None or not wanted(state):
+    wait = waits(state)
+    if not wanted(state):
         return state, ()
     persona = state.talk.persona
     begun = begin(state, aloud=True, follow_up=state.talk.follow_up + 1, persona=persona)
@@ -121,6 +122,7 @@ def _unasked(state: State, now: float) -> Step:
 
 def ask(state: State, now: float, wall: datetime, text: str, intent: Intent | None) -> Step:
     """Answer a sentence of the current turn: here, where it is a local command, else by the LLM."""
+    state, intent = chosen(state, text, intent)
     if intent is not None and (state.rules.local_first or intent.name in ALWAYS_LOCAL):
         return _locally(state, now, wall, intent)
     fresh = tuple(past for past in state.history if now - past.at <= state.rules.history_for)
