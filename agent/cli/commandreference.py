@@ -29,9 +29,9 @@ ABOUT: Mapping[str, tuple[str, str]] = {  # what it does, and an example
     "mute": ("The microphone off (`true`) or on.", '{"on": true}'),
     "volume": ("The volume, which stays until it is changed.", '{"percent": 40}'),
     "timer": (
-        "Timers and alarms: `set` needs `seconds`, `alarm` a `time` of the day, `add` `seconds` (less than 0: earlier). "
-        "`cancel` and `add` find one by `timer` (its id) or `name`; `snooze` puts off what rings. The result comes when "
-        "it is on the disk, and has the timers; the topic `timers` always has all of them.",
+        "Timers and alarms: `set` needs `seconds`, `alarm` a `time` of the day, `add` `seconds` (below 0: earlier). "
+        "`cancel` and `add` find one by `timer`, an id, or by `name`; `snooze` puts off what rings. The result comes "
+        "when it is on the disk, and has the timers; the topic `timers` always has all of them.",
         '{"action": "set", "seconds": 300, "name": "tea", "id": "tea-1"}',
     ),
     "doctor": ("Examine the device without a sound. The result has what is not well.", '{"id": "examine-1"}'),

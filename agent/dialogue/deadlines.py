@@ -61,7 +61,7 @@ def _activity(state: State, now: float) -> Step:
             return ended, (*silence(state), error, Earcon(state.turn, "error"), *commands)
         case Listening(chime_at=float(soon)) as listening if soon <= now:
             return enter(state, replace(listening, chime_at=None)), (Earcon(state.turn, "wake"),)
-        case _ if (soon := waiting.due(state)) is not None and soon <= now:
+        case _ if (silent := waiting.due(state)) is not None and silent <= now:
             return state, (Earcon(state.turn, "thinking"),)
         case _:
             return state, ()

@@ -16,7 +16,6 @@ from __future__ import annotations
 
 from agent.dialogue.state import State
 
-
 ASKED_S = 5.0
 
 

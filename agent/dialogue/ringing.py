@@ -103,7 +103,9 @@ def _ripe(state: State, at: Instant) -> Step:
         begun = bell if bell.rings else Bell(next_at=at.mono)
         bell = replace(begun, rings=(*bell.rings, *rings))
     state = replace(state, book=replace(book, bell=bell))
-    events = tuple(happened(ring.timer, "late" if ring.late_s else "ringing", late_s=round(ring.late_s)) for ring in rings)
+    events = tuple(
+        happened(ring.timer, "late" if ring.late_s else "ringing", late_s=round(ring.late_s)) for ring in rings
+    )
     missed, missing = _missed(state, at, tuple(timer for timer in ripe if timer not in rung), "missed_late")
     softly = (Earcon(state.turn, "timer"),) if rings and isinstance(state.activity, Thinking | Speaking) else ()
     ringing = (state.book.shown(),) if rings else ()

@@ -17,7 +17,7 @@ from agent.dialogue import spoken
 from agent.dialogue.phrases import phrase
 from agent.dialogue.ringing import hush
 from agent.dialogue.state import State, Step
-from agent.dialogue.timerbook import Commanded, Origin, described, happened
+from agent.dialogue.timerbook import Commanded, Origin, Spoken, described, happened
 from agent.dialogue.timerchoice import WHICH, meant, silenced
 from agent.dialogue.timerkeeping import answer, change, refuse
 from agent.dialogue.timermaking import Maker, longer, number

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from scripts import Script, has, only
 
-from agent.commands import Answer, KeepTimers, ShowEvent, Speak
+from agent.commands import Answer, KeepTimers, Scalar, ShowEvent, Speak
 from agent.dialogue.state import Idle
 from agent.events import DeadlinePassed, TimersKept
 from agent.mqtt.commands import Accepted, parse
@@ -27,11 +29,18 @@ def kept(script: Script, keeping: Answer | KeepTimers) -> Answer:
     return only(Answer, script.play(TimersKept(script.at, keeping.revision, ok=True)))
 
 
+def listed(answer: Answer) -> tuple[Mapping[str, Scalar], ...]:
+    """The timers of a result."""
+    timers = answer.data["timers"]
+    assert isinstance(timers, tuple)
+    return timers
+
+
 def test_set_and_found_again_by_its_id() -> None:
     script = Script()
     answer = kept(script, send(script, b'{"action": "set", "seconds": 300, "name": "tea"}'))
     assert answer.ok
-    (told,) = answer.data["timers"]  # type: ignore[misc]
+    (told,) = listed(answer)
     assert (told["name"], told["kind"], told["due"]) == ("tea", "timer", "2026-11-23T15:50:00+00:00")
     payload = f'{{"action": "cancel", "timer": "{told["timer"]}"}}'.encode()
     assert kept(script, send(script, payload, "2")).ok
@@ -44,7 +53,7 @@ def test_an_alarm_of_a_day_and_all_in_a_list() -> None:
     kept(script, send(script, b'{"action": "set", "seconds": 60}', "2"))
     answer = send(script, b'{"action": "list"}', "3")
     assert isinstance(answer, Answer)
-    assert [each["kind"] for each in answer.data["timers"]] == ["timer", "alarm"]  # type: ignore[union-attr, index]
+    assert [each["kind"] for each in listed(answer)] == ["timer", "alarm"]
     both = kept(script, send(script, b'{"action": "cancel", "every": true}', "4"))
     assert both.ok
     assert not script.state.book.timers

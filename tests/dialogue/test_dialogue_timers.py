@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from scripts import START, Script, has, only
 
-from agent.commands import Answer, Earcon, KeepTimers, ShowEvent, ShowTimers, Speak
+from agent.commands import Answer, Earcon, KeepTimers, ShowEvent, ShowTimers, Speak, StartListening
 from agent.dialogue.cast import Cast
 from agent.dialogue.state import Idle, Rules, Speaking, State, Thinking
 from agent.dialogue.step import deadline
@@ -163,6 +163,35 @@ def test_which_one_is_asked_where_it_is_not_clear() -> None:
     assert say(script, "timer_cancel", name="Tea") == "The tea timer is off."
     assert say(script, "timer_cancel") == "The timer for 5 minutes is off."
     assert not script.state.book.timers
+
+
+def test_the_name_alone_is_the_answer_to_which_one() -> None:
+    script = Script()
+    say(script, "timer_set", seconds=300, name="tea")
+    say(script, "timer_set", seconds=600, name="pasta")
+    script.wake()
+    question = only(Speak, script.hear("cancel the timer", Intent("timer_cancel")))
+    assert question.invites
+    commands = script.play(SpeechDone(script.at, script.state.turn, question.text))
+    listening = only(StartListening, commands)
+    assert listening.first_word_ms == 5000
+    keeping = only(KeepTimers, script.hear("the pasta one, please"))
+    assert keep(script, keeping) == "The pasta timer is off."
+    assert names(script) == ["tea"]
+
+
+@pytest.mark.parametrize("text", ["the blue one", "tea and pasta", ""])
+def test_what_is_no_answer_to_which_one_cancels_nothing(text: str) -> None:
+    script = Script()
+    say(script, "timer_set", seconds=300, name="tea")
+    say(script, "timer_set", seconds=600, name="pasta")
+    script.wake()
+    question = only(Speak, script.hear("cancel the timer", Intent("timer_cancel")))
+    script.play(SpeechDone(script.at, script.state.turn, question.text))
+    assert not has(KeepTimers, script.hear(text))
+    assert names(script) == ["tea", "pasta"]
+    script.wake()
+    assert not has(KeepTimers, script.hear("tea")), "nobody has asked which one, now"
 
 
 def test_all_of_them_are_cancelled_and_alarms_are_no_timers() -> None:
