@@ -36,13 +36,14 @@ class EndpointSection(Section):
     """When the user has finished speaking."""
 
     silence_ms: Annotated[int, Field(ge=100, le=5000)] = Field(
-        600, description="silence that ends an utterance, as a rule"
+        700, description="silence that ends an utterance, as a rule"
     )
     complete_ms: Annotated[int, Field(ge=100, le=250)] = Field(
         250, description="silence that is enough after a complete command or question; never more than silence_ms"
     )
     hanging_ms: Annotated[int, Field(ge=700, le=5000)] = Field(
-        1000, description='silence that it takes after words that have to go on ("set a timer for"); at least silence_ms'
+        1000,
+        description='silence that it takes after words that have to go on ("set a timer for"); at least silence_ms',
     )
     no_speech_ms: Annotated[int, Field(ge=500, le=30_000)] = Field(
         4000, description="how long to wait for the first word"
@@ -53,7 +54,9 @@ class EndpointSection(Section):
     def _ends_by_silence(self) -> EndpointSection:
         longest = max(self.silence_ms, self.hanging_ms)
         if longest >= self.max_utterance_ms:
-            raise ValueError(f"max_utterance_ms has to be more than silence_ms and hanging_ms, which are up to {longest}")
+            raise ValueError(
+                f"max_utterance_ms has to be more than silence_ms and hanging_ms, which are up to {longest}"
+            )
         return self
 
     def patience_ms(self, hint: Hint) -> int:

@@ -1,7 +1,7 @@
 """What is left to say of a sentence that is being spoken: the matcher and the grammar of incomplete sentences together.
 
-A match may cost tens of milliseconds of the main thread (29 ms measured, with 1,000 templates, where none fits), so only
-a changed text is matched, and at most `A_SECOND` of them a second; what is over that is judged by its words alone.
+A match may cost tens of milliseconds of the main thread (29 ms measured, with 1,000 templates, where none fits), so
+only a changed text is matched, and at most `A_SECOND` of them a second; what is over that is judged by its words alone.
 """
 
 from __future__ import annotations

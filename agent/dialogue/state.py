@@ -32,7 +32,7 @@ from agent.requests import Intent, SayRequest, Value
 class Patience:
     """Silence in ms that ends an utterance: as a rule, after words that are complete, after words that have to go on."""
 
-    open_ms: int = 600
+    open_ms: int = 700
     complete_ms: int = 250
     hanging_ms: int = 1000
 

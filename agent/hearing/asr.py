@@ -7,7 +7,8 @@ The engines are native code that takes hundreds of megabytes and can hang, so on
                     {"type": "pause"}, {"type": "resume"}, END or {"type": "cancel"}
     child -> main   {"type": "ready"}, {"type": "partial", "text", "heard_ms"} …, {"type": "final", "text"}
 
-`heard_ms` says how much of the sound a text is of. `word` and `lead_ms` say that the audio begins with so much of that wake word's end, which is not to be written.
+`heard_ms` says how much of the sound a text is of. `word` and `lead_ms` say that the audio begins with so much of that
+wake word's end, which is not to be written.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 Theory:
 - In one breath no pause tells where the command begins, and the detection comes up to 0.3 s after the word's end, since
-  what follows blurs its score. A hiss (s, z, sh, ch) is known by its spectrum alone: most of its power is above 3.2 kHz,
-  that of vowels, nasals and breath below.
+  what follows blurs its score. A hiss (s, z, sh, ch) is known by its spectrum alone: most of its power is above 3.2
+  kHz, that of vowels, nasals and breath below.
 - The first hiss near the detection is the word's, for the sounds before it in the word lie further back.
 - A command that begins with a hiss itself ("set", "stop") runs into it; the two have a dip between them, or together
   last longer than one does. The burst of a "t" or "k" behind a short closure is part of the command, too.

@@ -35,7 +35,9 @@ class Listening:
     """From `StartListening` to the endpoint.
 
     The recogniser hears from shortly before the first speech on: of silence, and of our own sounds in it, it would make
-    words, and how it hears the first word depends on what comes before it. `over` is set at the endpoint; the recogniser's final comes later."""
+    words, and how it hears the first word depends on what comes before it. `over` is set at the endpoint; the
+    recogniser's final comes later.
+    """
 
     def __init__(
         self,

@@ -27,20 +27,22 @@ LONGEST_S = 15
 SHORTEST_MS = 200
 
 
-def load(model: Path, clock: Callable[[], float] = time.monotonic, every_ms: int = EVERY_MS) -> MoonshineEngine:
-    """Load the model in this folder; its name begins with its size ("tiny-en"). `clock`: in seconds; `every_ms`: of new
-    sound there is a partial at most."""
+def load(model: Path) -> MoonshineEngine:
+    """Load the model in this folder; its name begins with its size ("tiny-en")."""
+    return MoonshineEngine(transcriber(model))
+
+
+def transcriber(model: Path) -> Any:
+    """The library's own transcriber, with its segmentation switched off."""
     size = model.name.partition("-")[0].upper()
     arch = ModelArch[size] if size in ModelArch.__members__ else ModelArch.TINY
-    return MoonshineEngine(Transcriber(str(model), arch, options={"vad_threshold": "0.0"}), clock, every_ms)
+    return Transcriber(str(model), arch, options={"vad_threshold": "0.0"})
 
 
 class MoonshineEngine:
-    """An `Engine`."""
+    """An `Engine`. `clock`: in seconds; `every_ms`: of new sound there is a partial at most."""
 
-    def __init__(
-        self, transcriber: Any, clock: Callable[[], float] = time.monotonic, every_ms: int = EVERY_MS
-    ) -> None:
+    def __init__(self, transcriber: Any, clock: Callable[[], float] = time.monotonic, every_ms: int = EVERY_MS) -> None:
         self._transcriber = transcriber
         self._clock = clock
         self._every = every_ms * RATE_HZ // 1000

@@ -5,9 +5,9 @@ Theory:
   the wake word is nearer. So the sound before it shows how loud the others are, and the wake word itself how loud the
   user is; what is not louder than the others is theirs, and silence of the user's.
 - Of speech, half of the periods are weaker than its mean by some dB, so the limit stays `NEAR_DB` below the wake word.
-- One voice that comes and goes may have been the user, talking to somebody else; many voices, music or a fan are steady.
-  So where the sound before was uneven, the limit stays `UNEVEN_DB` below the wake word: a single voice on television has
-  to be weaker than that.
+- One voice that comes and goes may have been the user, talking to somebody else; many voices, music or a fan are
+  steady. So where the sound before was uneven, the limit stays `UNEVEN_DB` below the wake word: a single voice on
+  television has to be weaker than that.
 
 Levels are those of the gate (`agent.hearing.gate`). Pure; counts audio.
 """

@@ -6,8 +6,8 @@ Theory:
 - *complete*: a local command has all that it needs, or a question has its verb and its object, and the recogniser heard
   it end as one. Nothing in the words tells that more comes ("what time is it … in Tokyo"): how sure that is, only a
   bench can say (`bench endpoint`), so what is doubtful stays *open*.
-- A number may go on ("twenty … five", "five … minutes", "seven … thirty") whatever it belongs to: open, or hanging where
-  a command lacks its unit. So may an hour ("one hour … and ten minutes").
+- A number may go on ("twenty … five", "five … minutes", "seven … thirty") whatever it belongs to: open, or hanging
+  where a command lacks its unit. So may an hour ("one hour … and ten minutes").
 - A word that belongs to a name or a message (`FREE` slots) may always be followed by another.
 - In Korean the verb ends the sentence, and its ending tells that it does; particles at the end tell that it does not.
 
@@ -59,24 +59,29 @@ _EN = Grammar(
     bare=re.compile(
         r"(please |can you |could you |would you |will you )*"
         r"((turn|switch|put|shut|look|find|pick|call|start|wake|bring) (on|off|up|down|out)|"
-        r"(set|start|make|create|add|cancel|stop|delete|remove)( (a|an|the|my))?( new)? (timer|alarm|reminder|volume|light|lights)|"
-        r"remind me|wake me|tell me|show me|give me|play|add|set|turn|switch|make|call|put|start|open|close|how|what|who|"
+        r"(set|start|make|create|add|cancel|stop|delete|remove)( (a|an|the|my))?( new)? "
+        r"(timer|alarm|reminder|volume|light|lights)|"
+        r"remind me|wake me|tell me|show me|give "
+        r"me|play|add|set|turn|switch|make|call|put|start|open|close|how|what|who|"
         r"where|when|why|which|how (much|many|long|far|old|often|big|tall|about)|what (kind|sort|time|day))"
     ),
     numbers=_set(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen "
+        "sixteen seventeen "
         "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand half quarter point"
     ),
     units=_set("hour hours day days week weeks"),
     asking=_set(
-        "what what's whats who who's whos where where's when when's why how how's which whose is are was were do does did "
+        "what what's whats who who's whos where where's when when's why how how's which whose is are was "
+        "were do does did "
         "can could will would should has have"
     ),
     stranded=_set("for from about with like in at to of is are was do does it"),
 )
 _DE = Grammar(
     hanging=_set(
-        "der die das den dem des ein eine einen einem einer eines kein keine keinen mein meine meinen dein deine deinen "
+        "der die das den dem des ein eine einen einem einer eines kein keine keinen mein meine meinen dein "
+        "deine deinen "
         "für in im mit von vom zu zum zur bei beim nach seit bis ohne durch gegen um über unter zwischen wegen als wie "
         "und oder aber weil dass wenn ob denn sondern sowie damit "
         "ist sind war waren bin hat habe kann kannst könntest würdest wird soll muss möchte ich du wir er sie es "
@@ -84,14 +89,16 @@ _DE = Grammar(
     ),
     bare=re.compile(
         r"(bitte |kannst du |könntest du )*"
-        r"((stelle?|setze?|starte?|lösche?|stoppe?)( (einen|den|meinen|die|das))?( (timer|wecker|erinnerung|lautstärke|licht)( auf| an| ein)?)?|"
+        r"((stelle?|setze?|starte?|lösche?|stoppe?)( (einen|den|meinen|die|das))?"
+        r"( (timer|wecker|erinnerung|lautstärke|licht)( auf| an| ein)?)?|"
         r"(mach|mache|schalte|dreh|drehe)( (das|den|die) \w+)?|erinner(e)? mich|weck(e)? mich|"
-        r"sag mir|sage mir|zeig mir|spiel|spiele|wie|was|wer|wo|wann|warum|wie (viel|viele|lange|weit|alt|oft|hoch|groß|spät))"
+        r"sag mir|sage mir|zeig mir|spiel|spiele|wie|was|wer|wo|wann|warum|"
+        r"wie (viel|viele|lange|weit|alt|oft|hoch|groß|spät))"
     ),
     numbers=_set(
         "null ein eins zwei drei vier fünf sechs sieben acht neun zehn elf zwölf dreizehn vierzehn fünfzehn sechzehn "
-        "siebzehn achtzehn neunzehn zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig hundert tausend halb "
-        "viertel komma uhr"
+        "siebzehn achtzehn neunzehn zwanzig dreißig vierzig fünfzig sechzig siebzig achtzig neunzig hundert tausend "
+        "halb viertel komma uhr"
     ),
     units=_set("stunde stunden tag tage tagen woche wochen"),
     asking=_set("was wer wo wann warum wie welche welcher welches wessen wohin woher ist sind war hat kann gibt"),
@@ -99,7 +106,9 @@ _DE = Grammar(
 )
 _GRAMMARS = {"en": _EN, "de": _DE}
 
-_KO_HANGING = re.compile(r"(을|를|에서|에게|한테|부터|까지|으로|로|와|과|하고|의|은|는|고|면|려고|해서|니까|지만|그리고|그래서|음|어|그)$")
+_KO_HANGING = re.compile(
+    r"(을|를|에서|에게|한테|부터|까지|으로|로|와|과|하고|의|은|는|고|면|려고|해서|니까|지만|그리고|그래서|음|어|그)$"
+)
 _KO_NUMBER = re.compile(r"(\d|[일이삼사오육칠팔구십백천]|하나|둘|셋|넷|열|한|두|세|네|스물|서른|시|시간)$")
 _KO_COMPLETE = re.compile(r"(까요?|나요|니|어요|아요|예요|이에요|해요|줘요?|주세요|세요|습니까|습니다|려줘|해라)$")
 

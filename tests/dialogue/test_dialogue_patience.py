@@ -36,7 +36,7 @@ def test_other_words_leave_it_as_configured() -> None:
 def test_what_goes_on_after_all_takes_the_short_silence_back() -> None:
     script = listening()
     say(script, "What time is it?", "complete", 900)
-    assert only(SetPatience, say(script, "What time is it in Tokyo", "open", 1500)) == SetPatience(1, 600, 1500)
+    assert only(SetPatience, say(script, "What time is it in Tokyo", "open", 1500)) == SetPatience(1, 700, 1500)
     assert not has(SetPatience, say(script, "What time is it in Tokyo now", "open", 1800))
 
 

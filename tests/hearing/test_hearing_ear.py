@@ -94,7 +94,7 @@ def test_a_turn(rigs: Callable[..., Rig], hello: Utterance) -> None:
     assert started.audio_at == pytest.approx(BEFORE_S + said.ends[0] / RATE_HZ + 0.45, abs=0.1)
     assert (end.turn, end.cause) == (1, "silence")
     assert end.audio_at == pytest.approx(BEFORE_S + said.ends[1] / RATE_HZ, abs=0.06)
-    assert end.at.mono - end.audio_at == pytest.approx(0.6, abs=0.03)
+    assert end.at.mono - end.audio_at == pytest.approx(0.7, abs=0.03)
     assert rig.asr.told == [("begin", 1, None), ("pause", 1), ("finish", 1)]
 
 
@@ -107,7 +107,7 @@ def test_nothing_of_a_command_without_a_gap_is_lost(rigs: Callable[..., Rig]) ->
     assert isinstance(wake, Wake)
     assert isinstance(end, Endpoint)
     fed = rig.asr.heard(1)
-    start = round((end.audio_at + 0.6) * RATE_HZ) - len(fed)
+    start = round((end.audio_at + 0.7) * RATE_HZ) - len(fed)
     assert np.array_equal(fed, sound[start : start + len(fed)])
     assert -0.01 <= wake.audio_at - start / RATE_HZ <= 0.17
     assert end.audio_at == pytest.approx(BEFORE_S + said.last_loud / RATE_HZ, abs=0.06)
@@ -303,7 +303,6 @@ def in_the_room(sound: Samples, name: EarconName, at_s: float, db: float) -> Sam
     mixed = sound.astype(np.int32)
     mixed[start : start + len(heard)] += heard[: len(mixed) - start]
     return pcm(mixed.astype(np.float64))
-
 
 
 def chime(rig: Rig) -> None:

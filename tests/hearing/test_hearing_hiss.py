@@ -54,7 +54,13 @@ def test_without_a_hiss_there_is_no_answer() -> None:
 
 
 def test_words_that_hiss_are_known_by_their_spelling() -> None:
-    assert [hisses(name) for name in ("hey_jarvis", "max", "hey_mycroft", "alexa", "")] == [True, True, False, False, False]
+    assert [hisses(name) for name in ("hey_jarvis", "max", "hey_mycroft", "alexa", "")] == [
+        True,
+        True,
+        False,
+        False,
+        False,
+    ]
 
 
 def test_visitors_without_a_gap(visitors: Mapping[Voice, Utterance]) -> None:

@@ -31,7 +31,7 @@ from agent.lab.resident import ResidentFailed
 from agent.lab.visitor import VoiceFailed
 from agent.models import ModelMissing
 
-NAMES = ("capture", "wake", "rivals", "asr", "tts", "ttfa", "idle", "start", "mqtt", "noise")
+NAMES = ("capture", "wake", "first-word", "endpoint", "rivals", "asr", "tts", "ttfa", "idle", "start", "mqtt", "noise")
 DONE, USAGE, TEMPORARY, MISSING = 0, 2, 75, 78
 
 
@@ -56,7 +56,7 @@ def main(names: Sequence[str], json: bool) -> int:
 
 
 def _bench(name: str, json: bool, console: Console) -> None:
-    module: ModuleType = importlib.import_module(f"agent.lab.bench.{name}")
+    module: ModuleType = importlib.import_module(f"agent.lab.bench.{name.replace('-', '_')}")
     with Progress(name, console) as progress:
         figures = complete(name, module.run(progress), progress)
     if json:
