@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from agent.actions import SLOT, Choice, FreeText, Payload, Range, Slot, used
 from agent.config.actions import MAX_NUMBER, ActionSection, outlined
+from agent.config.tools import OwnTool
 from agent.identity import device_name
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 MOST = 1000
 RESERVED = frozenset({"action", "name", "persona", "turn", "at"})  # what else stands in event/intent
-OWN_TOOLS = ("set_timer", "add_to_timer", "cancel_timer", "list_timers", "set_alarm", "cancel_alarm", "list_alarms")
+MOST_OFFERED = 32  # to the language model, which reads all of them with every question
 
 Key = tuple[str | int, ...]
 Problem = tuple[Key, str]
@@ -30,13 +31,16 @@ def problems(config: Config) -> Iterator[Problem]:
     """Key and message of everything that is wrong with the actions as a whole."""
     if len(config.actions) > MOST:
         yield ("actions",), f"there may be {MOST} at most"
+    offered = [section for section in config.actions if section.risk != "never"]
+    if config.tools.actions and len(offered) > MOST_OFFERED:
+        yield ("tools", "actions"), f'offers {len(offered)}, and {MOST_OFFERED} at most: give others risk = "never"'
     names: dict[str, int] = {}
     root = f"{config.mqtt.base}/{device_name(config.mqtt.device)}"
     for index, section in enumerate(config.actions):
         at: Key = ("actions", index)
         if section.name in names:
             yield (*at, "name"), f'"{section.name}" is the name of actions[{names[section.name]}] already'
-        if section.name in OWN_TOOLS:
+        if section.name in get_args(OwnTool):
             yield (*at, "name"), "is the name of a tool of the agent's own: choose another"
         names.setdefault(section.name, index)
         yield from ((at + key, message) for key, message in _action(section, root))

@@ -78,7 +78,7 @@ def _thinker(plan: Plan) -> object:
     profiles = {name: config.llm.profiles[name] for name in personas.profiles(config)}
     with_home = any(profile.kind == "home_assistant" for profile in profiles.values())
     home = (announced_as(config), config.conversation.history_s) if with_home else None
-    return manners, profiles, home, config.tools
+    return manners, profiles, home, config.tools, config.actions if config.tools.actions else ()
 
 
 def recogniser_specs(plan: Plan) -> dict[str, ChildSpec]:
