@@ -20,6 +20,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
 
 DONE = b"data: [DONE]\n\n"
@@ -245,13 +246,15 @@ def status(code: int, says: Any = None, **headers: str) -> Symptom:
 # ---------------------------------------------------------------- too much
 
 
-def endless(token: str = "word ") -> Symptom:
-    """Tokens as fast as they are taken."""
+def endless(token: str = "word {} ", every_s: float = 0.0) -> Symptom:
+    """Tokens as fast as they are taken, each with its number in place of {}."""
 
     async def symptom(visit: Visit) -> None:
         await visit.head()
-        while True:
-            await visit.part(event(token))
+        for number in count():
+            await visit.part(event(token.replace("{}", str(number))))
+            if every_s:
+                await asyncio.sleep(every_s)
 
     return symptom
 

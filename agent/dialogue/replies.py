@@ -53,7 +53,7 @@ def speak(
     invites = outcome == "answered" and wanted(state)
     spoken = replace(state, talk=talk, activity=Speaking(until, complete=True, outcome=outcome, invites=invites))
     voice = talk.persona if persona is None else persona
-    return spoken, (Speak(state.turn, text, True, chime, invites, afresh, voice),)
+    return spoken, (Speak(state.turn, text, True, chime, invites, afresh, persona=voice),)
 
 
 def speaking_until(state: State, now: float, reply: str) -> float:

@@ -145,8 +145,8 @@ def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed | ConfirmDu
             return confirmation.asked(state, event)
         case (_, ToolUsed()):
             return state, (_used(state, event),)
-        case (Thinking() | Speaking(complete=False), ReplyDelta(text=text)):
-            return _write(state, now, text)
+        case (Thinking() | Speaking(complete=False), ReplyDelta()):
+            return _write(state, now, event)
         case (Thinking(fallback=Intent() as intent), ReplyDone() | LlmFailed()):
             return _locally(state, now, event.at.wall, intent)
         case (Thinking(), ReplyDone()):
@@ -171,12 +171,14 @@ def _used(state: State, event: ToolUsed) -> Command:
     return ShowEvent("tool", state.turn, data)
 
 
-def _write(state: State, now: float, text: str) -> Step:
-    talk = replace(state.talk, reply=state.talk.reply + text)
+def _write(state: State, now: float, event: ReplyDelta) -> Step:
+    talk = replace(state.talk, reply=event.text if event.instead else state.talk.reply + event.text)
     speaking = Speaking(
         speaking_until(state, now, talk.reply) + state.rules.thinking_limit, complete=False, written=True
     )
-    return replace(state, talk=talk, activity=speaking), (Speak(state.turn, text, persona=talk.persona),)
+    return replace(state, talk=talk, activity=speaking), (
+        Speak(state.turn, event.text, instead=event.instead, persona=talk.persona),
+    )
 
 
 def speaking(state: State, event: SpeechDone | SpeechFailed) -> Step:

@@ -10,11 +10,16 @@ from agent.requests import Intent
 
 @dataclass(frozen=True, slots=True)
 class ReplyDelta:
-    """Text of the reply, as the LLM wrote it, in any slicing."""
+    """Text of the reply, as the LLM wrote it, in any slicing.
+
+    `instead`: of all that came before, which has turned out to be no part of it; `profile`: who writes it.
+    """
 
     at: Instant
     turn: Turn
     text: str
+    instead: bool = False
+    profile: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +32,8 @@ class ReplyDone:
 class LlmFailed:
     """No profile could answer (or the one that had begun broke off).
 
-    `code` is one of none_configured, unreachable, auth, rate_limited, server_error, timeout, bad_reply, cut_off; or
+    `code` is one of none_configured, unreachable, auth, rate_limited, server_error, timeout, bad_reply, other_script (it
+    answers in letters that the language is not written in), cut_off; or
     unanswered: somebody is there but does not know, and says `detail` in the user's language.
     """
 

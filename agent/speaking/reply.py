@@ -40,6 +40,7 @@ class Reply:
         self._spans: list[Span] = []
         self._speakable = Speakable()
         self._clauses = Clauses(language)
+        self._language = language
 
     @property
     def seconds(self) -> float:
@@ -55,6 +56,11 @@ class Reply:
         if last:
             self._close()
             self.complete = True
+
+    def take_back(self) -> None:
+        """Forget what has been written and is not yet sound."""
+        self.waiting.clear()
+        self._speakable, self._clauses = Speakable(), Clauses(self._language)
 
     def _close(self) -> None:
         self._hand_on(self._speakable.flush())

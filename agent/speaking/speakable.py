@@ -16,8 +16,8 @@ from __future__ import annotations
 import unicodedata
 from typing import Protocol
 
+from agent.markup import Json, Tags
 from agent.speaking.markdown import Addresses, Entities, Lines, Links
-from agent.speaking.markup import Json, Tags
 
 LIMIT = 2000
 MARGIN = 40  # within this distance of the limit the answer ends at the next space

@@ -161,6 +161,9 @@ class Speech:
             self._handed_at = self._ended_at = None
             self._heard, self._audible, self._paused = (0.0, 0.0), False, False
             self._synthesis.prepare(command.persona, now.mono)
+        if command.instead:
+            self._synthesis.hush(command.turn)
+            self._reply.take_back()
         if not self._reply.complete:
             self._reply.write(command.text, command.last, command.afresh)
             self._reply.invites = self._sounds.get("wake") if command.invites else None

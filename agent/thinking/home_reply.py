@@ -42,6 +42,7 @@ class HomeReply:
         self.finish = ""
         self.progress = False
         self.working = False
+        self.taken_back = False
         self.acted = False
         self.conversation = ""
         self.failure: Failure | None = None

@@ -206,8 +206,8 @@ class Thinker:
             asking.cancel()
 
     async def _ask(self, ask: AskLlm, profiles: Profiles) -> None:
-        def on_text(text: str) -> None:
-            self._emit(ReplyDelta(self._clock(), ask.turn, text))
+        def on_text(text: str, instead: bool = False) -> None:
+            self._emit(ReplyDelta(self._clock(), ask.turn, text, instead))
 
         try:
             tools = self._toolbox.for_turn(ask.turn) if self._toolbox else None

@@ -77,10 +77,10 @@ class Profiles:
         """
         manner, begun = self._manners.get(ask.persona, self._manners[""]), False
 
-        def hand_out(text: str) -> None:
+        def hand_out(text: str, instead: bool = False) -> None:
             nonlocal begun
             begun = True
-            on_text(text)
+            on_text(text, instead)
 
         question = Question(ask.text, ask.history, ask.persona, manner.prompt, manner.language, tools)
         failures: list[Failure] = []

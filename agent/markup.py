@@ -1,12 +1,14 @@
-"""What is never spoken, however it is sliced: tags and what some of them hide, and JSON objects written as text.
+"""What is never meant for people, however it is sliced: thoughts, calls of tools, control tokens, JSON objects as text.
 
-Two stages of `agent.speaking.speakable`; a stage takes one character at a time, so that the slicing of deltas cannot
-matter, and holds back only what is not decidable yet.
+Two stages that take one character at a time, so that the slicing of deltas cannot matter, and hold back only what is
+not decidable yet. What the tokens of chat templates mean stands in `agent.tokens`.
 """
 
 from __future__ import annotations
 
 import re
+
+from agent.tokens import LONGEST_HEADER, NAMELESS, ROLES, Token, read_token
 
 LONGEST_TAG = 256
 
@@ -20,24 +22,43 @@ _HIDING = re.compile(
     r"|(?:[\w.-]+:)?(?:tool|function)(?:[_-]?(?:code|calls?|use|results?|responses?|outputs?))?)",
     re.IGNORECASE,
 )
+_THOUGHT = re.compile(r"think|thought|reason|reflect|scratchpad|analysis", re.IGNORECASE)
 _MARKERS = {"THINK", "INST", "TOOL_CALLS", "TOOL_RESULTS", "AVAILABLE_TOOLS", "SYSTEM_PROMPT", "ARGS", "CALL_ID"}
 _BREAKING = re.compile(r"(?:br|p|div|li|ul|ol|tr|table|h[1-6]|hr)", re.IGNORECASE)
 _SPACING = re.compile(r"(?:td|th|break)", re.IGNORECASE)
+_LIKE_TAGS = str.maketrans("◁▷", "<>")  # Kimi writes ◁think▷
 
 
 class Tags:
     """Drops `<tag>`, `<!-- comment -->`, `<|token|>` and `[INST]`; hides what stands inside of `<think>` and its like.
 
-    Hidden elements nest; one that is never closed hides the rest. A closing tag without an opening one is dropped. What
-    merely looks like the beginning of a tag ("a < b", "<3") passes.
+    Hidden elements nest; one that is never closed hides the rest. A closing tag without an opening one is dropped, and
+    `thought_before` tells that it was a thought's: some models begin with one that is open already. What merely looks
+    like the beginning of a tag ("a < b", "<3") passes. Behind the token that ends a message nothing passes any more:
+    it is `over`, and what a model writes then is both sides of a conversation that it makes up.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, keep: bool = False) -> None:
+        """`keep`: tags that hide nothing pass as they are."""
+        self._keep = keep
         self._held = ""
         self._hidden: list[str] = []
         self._comment = False
+        self._header: str | None = None  # the beginning of a message: whose it is
+        self._newline_ends = False  # that header
+        self._said = False  # something has passed
+        self._struck = False  # <s> of HTML is open, where it cannot be the beginning of it all
+        self.over = False
+        self.thought_before = False
+
+    @property
+    def hiding(self) -> bool:
+        return bool(self._hidden) or self._comment
 
     def push(self, char: str) -> str:
+        char = char.translate(_LIKE_TAGS)
+        if self.over:
+            return ""
         if self._comment:
             self._held = (self._held + char)[-3:]
             if self._held == "-->":
@@ -73,16 +94,50 @@ class Tags:
         return self._visible(held)
 
     def _close(self, tag: str) -> str:
+        token = read_token(tag)
+        if token is not None:
+            self._obey(token)
+            return ""
         found = _NAME.match(tag)
         if tag[0] == "[" and (not found or found[2] not in _MARKERS):
             return self._visible(tag)
-        if found is None:
+        if found is None or self._hides(tag):
             return ""
-        if self._hides(tag):
-            return ""
+        if self._keep and tag[0] == "<":
+            return self._visible(tag)
         if _BREAKING.fullmatch(found[2]):
             return self._visible("\n")
         return self._visible(" ") if _SPACING.fullmatch(found[2]) else ""
+
+    def _obey(self, token: Token) -> None:
+        match token.kind:
+            case "end" if token.name == "/s" and self._struck:
+                self._struck = False
+            case "end" if NAMELESS in self._hidden:
+                self._close_hidden(NAMELESS)
+            case "end":
+                self.over = self.over or self._said
+            case "header":
+                self._close_hidden(NAMELESS)
+                self._header, self._newline_ends = "", token.newline_ends
+            case "body":
+                self._end_header(token.channel)
+            case "open":
+                self._hidden.append(token.name)
+            case "close":
+                self._close_hidden(token.name, _THOUGHT.search(token.name) is not None)
+            case _:
+                self._struck = self._struck or (token.name == "s" and self._said)
+
+    def _end_header(self, channel: bool) -> None:
+        """It is known whose message begins: the assistant's, a thought of it, or somebody else's."""
+        header, self._header = (self._header or "").strip().lower(), None
+        if channel and header and not header.startswith(("final", *ROLES)):
+            self._hidden.append(NAMELESS)
+        elif not channel and header and not header.startswith(ROLES):
+            self.over = self.over or self._said
+            if not self.over:
+                self._hidden.append(NAMELESS)
 
     def _hides(self, tag: str) -> bool:
         """Whether the tag opens or closes a hidden element; if so, note it."""
@@ -90,16 +145,31 @@ class Tags:
         if found is None or not _HIDING.fullmatch(found[2]) or (tag[0] == "[" and found[2] not in _MARKERS):
             return False
         name = found[2].lower()
-        if not found[1]:
-            if not tag.endswith("/>"):
-                self._hidden.append(name)
-        elif name in self._hidden:
-            while self._hidden.pop() != name:
-                pass
+        if found[1]:
+            self._close_hidden(name, _THOUGHT.search(name) is not None)
+        elif not tag.endswith("/>"):
+            self._hidden.append(name)
         return True
 
+    def _close_hidden(self, name: str, thought: bool = False) -> None:
+        if name in self._hidden:
+            while self._hidden.pop() != name:
+                pass
+        elif thought and not self._hidden:
+            self.thought_before = True
+
     def _visible(self, text: str) -> str:
-        return "" if self._hidden else text
+        if self._header is not None and text:
+            line, newline, rest = text.partition("\n") if self._newline_ends else (text, "", "")
+            self._header += line
+            if newline or len(self._header) > LONGEST_HEADER:
+                self._end_header(channel=False)
+                return self._visible(rest)
+            return ""
+        if self._hidden or self.over:
+            return ""
+        self._said = self._said or bool(text.strip())
+        return text
 
 
 class Json:
