@@ -140,7 +140,8 @@ class PlayQueue:
         self._volume.to(gain, 1 if self.is_empty() else round(self.rate_hz * RAMP_S))
 
     def duck(self, gain: float, ramp_s: float) -> None:
-        """Of speech alone: an earcon stays as loud as it is. Where nothing is said the next word begins at this gain."""
+        """Of speech alone: an earcon stays as loud as it is. Where nothing is said the next word begins at this
+        gain."""
         self._duck.to(gain, round(self.rate_hz * max(RAMP_S, ramp_s)) if self._speech else 1)
 
     def take(self, frames: int) -> tuple[Floats, list[Mark]]:

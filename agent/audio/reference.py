@@ -4,8 +4,8 @@ Rules:
 - The speaker's child tells what it hands to the device: mixed, with the gains of that moment, and stamped. So all that
   shapes the sound is in it (ramps, volume, earcons, what was dropped), but for a mixer outside.
 - Between two dry moments of the device frames follow each other without a gap: a *run*. A stamp can only be late (see
-  `agent.audio.streamclock`), so a run's clock is made from all of its stamps. A stamp that is late by more than `LOST_S`
-  means that sound is missing, and begins a new run.
+  `agent.audio.streamclock`), so a run's clock is made from all of its stamps. A stamp that is late by more than
+  `LOST_S` means that sound is missing, and begins a new run.
 - Where nothing was played, or is known of, there are zeros.
 - A time falls between two samples: a cubic (Lagrange's, four points) is laid through them. Clocks that drift apart make
   that place wander; without it a filter would meet a jump of a whole sample every second or so.

@@ -56,13 +56,15 @@ def _recipes(plan: Plan) -> dict[RoomName, object]:
     group = config.room.group
     recogniser = (recogniser_specs(plan), config.asr.load, keep_s)
     voices = {name: (each.tts, chosen.of(name).tts, each.persona.language) for name, each in all_of.items()}
+    cancelling = config.audio.echo_cancellation
+    overhearing = cancelling, config.conversation.stop_word
     return {
         "capture": config.audio.mic,
         "recogniser": recogniser,
         # The ear holds on to the microphone and to the recognisers.
-        "ear": (config.audio.mic, recogniser, config.wake, config.endpoint, chosen.wake),
+        "ear": (*overhearing, config.audio.mic, recogniser, config.wake, config.endpoint, chosen.wake),
         # The volume is a setting: it is told, and the configuration's is only the first.
-        "voice": (speaker.model_copy(update={"volume_percent": 0}), voices, keep_s),
+        "voice": (cancelling, speaker.model_copy(update={"volume_percent": 0}), voices, keep_s),
         "thinker": _thinker(plan),
         "session": (mqtt, config.privacy.publish_transcript, config.home_assistant, group) if mqtt.enabled else None,
         "panel": config.panel,
