@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from agent import actions
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from agent.thinking.templates import Templates
 
 INTENT = "action"
+SAMPLES, SAMPLED_VALUES = 16, 2  # of a sentence, of a slot
 
 
 class OwnSentences:
@@ -55,6 +57,25 @@ class OwnSentences:
             if best is not None and not best[0]:
                 break
         return best[1] if best is not None else None
+
+    def samples(self) -> Iterator[tuple[Action, str]]:
+        """Some ways to say each sentence."""
+        from hassil.intents import RangeSlotList, SlotList, TextSlotList
+        from hassil.sample import sample_sentence
+
+        if self._sentences is None:
+            return
+        few: dict[str, SlotList] = {}
+        for name, values in self._sentences.slot_lists.items():
+            if isinstance(values, TextSlotList):
+                few[name] = TextSlotList(name, values.values[:SAMPLED_VALUES])
+            else:
+                sample = str(values.start) if isinstance(values, RangeSlotList) else "something"
+                few[name] = TextSlotList.from_strings([sample], name=name)
+        language = self._templates.document["language"]
+        for sentence in self._sentences.intents[INTENT].data[0].sentences:
+            for text in islice(sample_sentence(sentence, few, {}, language), SAMPLES):
+                yield self._owners[sentence.text or ""], text
 
     def _spoken(self, action: Action) -> Iterator[str]:
         language = self._templates.document["language"][:2]
