@@ -125,11 +125,14 @@ def _command(name: str, about: str, example: str) -> str:
     return "\n".join([*lines, "```json", example or "{}", "```"])
 
 
+OPTIONAL = {"timer": "fine, where the action does not need it"}
+
+
 def _fields(name: str) -> Iterator[str]:
     schema = schemas.SCHEMAS[name].model_json_schema()
     required = schema.get("required", [])
     for key, field in schema["properties"].items():
-        otherwise = "refused" if key in required else _default(field.get("default"))
+        otherwise = "refused" if key in required else OPTIONAL.get(name) or _default(field.get("default"))
         yield f"| `{key}` | {_values(key, field)} | {otherwise} |"
 
 

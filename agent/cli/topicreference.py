@@ -120,7 +120,7 @@ def pretty(value: object, width: int = 100) -> str:
     if len(line) <= width or not isinstance(value, Mapping | list):
         return line
     if isinstance(value, list):
-        return "[\n" + ",\n".join(f"  {pretty(each, width - 2)}" for each in value) + "\n]"
+        return "[\n" + ",\n".join(f"  {_indented(pretty(each, width - 2))}" for each in value) + "\n]"
     inner = (f"  {json.dumps(key)}: {_indented(pretty(each, width - 6 - len(key)))}" for key, each in value.items())
     return "{\n" + ",\n".join(inner) + "\n}"
 

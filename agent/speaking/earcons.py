@@ -1,9 +1,9 @@
 """Short sounds that need no words: woken, done, failed, muted, thinking, a timer that rings; and one before words.
 
-Each is one to three soft notes (two partials, no noise) of 100 to 250 ms at about −18 dBFS with rounded edges: nothing
-a wake word model or a recogniser takes for a voice (notes below 320 Hz are taken for humming: "mm-hmm"). Rising is "I
-listen", falling is "over", low is "no", down and up again is "I have something to say",
-and the same high notes again and again are "it is time".
+Each is one to four soft notes (two partials, no noise), 100 to 250 ms in all (the timer 620), at about −18 dBFS with
+rounded edges: nothing a wake word model or a recogniser takes for a voice (notes below 320 Hz are taken for humming:
+"mm-hmm"). Rising is "I listen", falling is "over", low is "no", down and up again is "I have something to say", the
+same high notes twice are "it is time".
 """
 
 from __future__ import annotations
