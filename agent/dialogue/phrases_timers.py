@@ -44,10 +44,10 @@ EN = {
     "at": "at {time}",
     "today": "today at {time}",
     "tomorrow": "tomorrow at {time}",
-    "on_day": "on {day} at {time}",
+    "on_day": "{day} at {time}",
     "every_day": "every day at {time}",
-    "weekdays": "on weekdays at {time}",
-    "weekends": "at weekends at {time}",
+    "weekdays": "weekdays at {time}",
+    "weekends": "weekends at {time}",
     "every_one": "every {days} at {time}",
 }
 

@@ -244,10 +244,10 @@ def test_a_hostile_name_is_only_a_name() -> None:
         ({"hour": 3, "minute": 0, "half": 1}, "24 03:00", "tomorrow at 3:00 AM"),
         ({"hour": 12, "minute": 0, "half": 1}, "24 00:00", "tomorrow at 12:00 AM"),
         ({"hour": 7, "minute": 0, "half": 1, "day": "tomorrow"}, "24 07:00", "tomorrow at 7:00 AM"),
-        ({"hour": 9, "minute": 0, "day": "monday"}, "30 09:00", "on Monday at 9:00 AM"),
+        ({"hour": 9, "minute": 0, "day": "monday"}, "30 09:00", "Monday at 9:00 AM"),
         ({"hour": 18, "minute": 0, "day": "monday"}, "23 18:00", "today at 6:00 PM"),
-        ({"hour": 6, "minute": 45, "day": "weekdays"}, "24 06:45", "on weekdays at 6:45 AM"),
-        ({"hour": 9, "minute": 0, "day": "weekends"}, "28 09:00", "at weekends at 9:00 AM"),
+        ({"hour": 6, "minute": 45, "day": "weekdays"}, "24 06:45", "weekdays at 6:45 AM"),
+        ({"hour": 9, "minute": 0, "day": "weekends"}, "28 09:00", "weekends at 9:00 AM"),
         ({"hour": 22, "minute": 0, "day": "daily"}, "23 22:00", "every day at 10:00 PM"),
     ],
 )
@@ -267,9 +267,9 @@ def test_which_alarm() -> None:
     say(script, "alarm_set", hour=7, minute=0, day="weekdays")
     say(script, "alarm_set", hour=9, minute=30, name="gym")
     assert answered(script, "alarm_left") == (
-        "The gym alarm rings tomorrow at 9:30 AM. The alarm for 7:00 AM rings on weekdays at 7:00 AM."
+        "The gym alarm rings tomorrow at 9:30 AM. The alarm for 7:00 AM rings weekdays at 7:00 AM."
         if script.state.book.timers[0].due > script.state.book.timers[1].due
-        else "The alarm for 7:00 AM rings on weekdays at 7:00 AM. The gym alarm rings tomorrow at 9:30 AM."
+        else "The alarm for 7:00 AM rings weekdays at 7:00 AM. The gym alarm rings tomorrow at 9:30 AM."
     )
     assert say(script, "alarm_cancel", hour=7, minute=0, half=1) == "The alarm for 7:00 AM is off."
     assert answered(script, "alarm_cancel", hour=8, minute=0) == "I know of no such timer."

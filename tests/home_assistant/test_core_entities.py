@@ -33,6 +33,7 @@ EXPECTED: dict[str, tuple[State, dict[str, Any]]] = {
     "state": ("idle", {"device_class": "enum", "options": ["idle", "listening", "thinking", "speaking"]}),
     "last_transcript": (anything, {"friendly_name": "Voice agent kitchen Last transcript"}),
     "last_reply": (anything, {"icon": "mdi:message-reply-text-outline"}),
+    "next_timer": ("unknown", {"device_class": "timestamp", "timers": [], "count": 0}),
     "time_to_first_audio": (
         anything,
         {"device_class": "duration", "unit_of_measurement": "ms", "state_class": "measurement"},
@@ -46,6 +47,7 @@ EXPECTED: dict[str, tuple[State, dict[str, Any]]] = {
     "event_intent": (anything, {"event_types": ["intent"]}),
     "event_error": (anything, {"event_types": ["error"]}),
     "event_examined": (anything, {"event_types": ["examined"]}),
+    "event_timer": (anything, {"icon": "mdi:timer-alert-outline"}),
     "event_button": (anything, {"event_types": ["listen", "stop", "mute"], "device_class": "button"}),
     "volume": ("57", {**NUMBER, "mode": "slider", "changed": False}),
     "night_volume": ("21", {**NUMBER, "mode": "slider", "changed": False}),
