@@ -35,12 +35,12 @@ def perform(state: State, at: Instant, intent: Intent, origin: Origin) -> Step:
     said = {name: value for name, value in intent.slots.items() if name != "action"}
     action = state.rules.actions.get(str(intent.slots.get("action", "")))
     if action is None:
-        return _failed(state, at.mono, origin, "failed", "there is no such action")
+        return _undone(state, at.mono, origin, "failed", "there is no such action")
     try:
         topic, payload = action.message(said)
         words = action.reply(state.language, said) or phrase(state.language, "action_done")
     except Unfit as unfit:
-        return _failed(state, at.mono, origin, "failed", f"{action.name}: {unfit}")
+        return _undone(state, at.mono, origin, "failed", f"{action.name}: {unfit}")
     acting = Acting(state.turn, action.name, at.mono + ACT_LIMIT, words, origin)
     after = replace(state, acting=acting)
     if isinstance(origin, Spoken):
@@ -57,7 +57,7 @@ def acted(state: State, event: Acted) -> Step:
     if not _waits(state, acting):
         return after, ()
     if not event.ok:
-        return _failed(after, now, acting.origin, "action_failed", event.reason)
+        return _undone(after, now, acting.origin, "action_failed", event.reason)
     return _done(after, now, acting)
 
 
@@ -69,7 +69,7 @@ def overdue(state: State, now: float) -> Step:
     after = replace(state, acting=None)
     if not _waits(state, acting):
         return after, ()
-    return _failed(after, now, acting.origin, "action_unsure", f"{acting.action}: the broker has not confirmed it")
+    return _undone(after, now, acting.origin, "action_unsure", f"{acting.action}: the broker has not confirmed it")
 
 
 def _done(state: State, now: float, acting: Acting) -> Step:
@@ -82,7 +82,7 @@ def _done(state: State, now: float, acting: Acting) -> Step:
             return state, (called.done(acting.words),)
 
 
-def _failed(state: State, now: float, origin: Origin, key: str, detail: str) -> Step:
+def _undone(state: State, now: float, origin: Origin, key: str, detail: str) -> Step:
     match origin:
         case Spoken():
             return fail(state, now, key, detail)
