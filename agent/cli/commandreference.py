@@ -82,6 +82,8 @@ ERRORS: Mapping[str, str] = {  # beside those of the language model
     "hardware_mute": "the microphone was asked for, and the switch on the device holds it off; or it cannot be read",
     **{code: f"`cmd/timer` without an `id`: {what}" for code, what in TIMERS.items()},
     "timers_not_kept": "a timer or an alarm could not be written to the disk, so nothing has changed",
+    "action_failed": "a message of `[[actions]]` did not get to the broker, or the broker refused it; nothing was done",
+    "action_unsure": "the broker did not confirm a message of `[[actions]]` in time: nobody knows whether it was done",
     "mqtt.flood": "commands came too fast; `dropped` of them since the last such event, `total` since the start",
     "refused": "a setting, or a restart, that was asked for without an `id`",
     "unsupported": "a restart that was asked for without an `id`, where no systemd would start the agent again",
@@ -99,7 +101,7 @@ LLM: Mapping[str, str] = {
     "bad_reply": "its answer is none",
     "cut_off": "its answer broke off",
 }
-SPOKEN = (*LLM, "asr_failed", "mic_lost", "timers_not_kept", "failed")
+SPOKEN = (*LLM, "asr_failed", "mic_lost", "action_failed", "action_unsure", "timers_not_kept", "failed")
 OF: Mapping[str, str] = {
     "wake_words": "a wake word that is installed",
     "voices": "a voice that is installed, of the persona's language",

@@ -26,7 +26,7 @@ ABOUT: Mapping[str, str] = {
     "turn": "the receipt of a turn: where the time went between your last word and the first of the answer",
     "event/wake": "the wake word was heard",
     "event/bargein": "it was heard while the agent spoke",
-    "event/intent": "a local command was understood; its slots are keys of their own",
+    "event/intent": "a local command was understood, or the language model called one; its slots are keys of their own",
     "event/mute": "the microphone went off or on; `source`: `command`, `voice`, `button` or `switch`",
     "event/button": "the button was pressed; `action`: what that means",
     "event/error": "something did not work; `code` for automations, `message` for people",
