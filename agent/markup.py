@@ -1,6 +1,6 @@
 """What is never meant for people, however it is sliced: thoughts, calls of tools, control tokens, JSON objects as text.
 
-Two stages that take one character at a time, so that the slicing of deltas cannot matter, and hold back only what is
+Stages that take one character at a time, so that the slicing of deltas cannot matter, and hold back only what is
 not decidable yet. What the tokens of chat templates mean stands in `agent.tokens`.
 """
 
@@ -170,6 +170,28 @@ class Tags:
             return ""
         self._said = self._said or bool(text.strip())
         return text
+
+
+class Escapes:
+    """Drops what steers a terminal (ECMA-48, section 5.4): colours of a command's output that a model has copied."""
+
+    def __init__(self) -> None:
+        self._state = ""
+
+    def push(self, char: str) -> str:
+        match self._state:
+            case "\x1b":
+                self._state = "[" if char == "[" else ""
+            case "[":
+                self._state = "" if "@" <= char <= "~" else "["
+            case _ if char == "\x1b":
+                self._state = char
+            case _:
+                return char
+        return ""
+
+    def flush(self) -> str:
+        return ""
 
 
 class Json:

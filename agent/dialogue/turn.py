@@ -31,6 +31,7 @@ from agent.events import (
     Wake,
 )
 from agent.requests import Intent, shown
+from agent.scripts import mostly_foreign
 
 # What makes it quiet has to work whoever is asked first, and only we know what we said.
 ALWAYS_LOCAL = frozenset({"stop", "mute", "volume_set", "volume_up", "volume_down", "repeat", "snooze"})
@@ -152,9 +153,7 @@ def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed | ConfirmDu
         case (Thinking(), ReplyDone()):
             return fail(state, now, "bad_reply", "the language model sent an empty answer")
         case (Speaking(complete=False), ReplyDone()):
-            invites = wanted(state)
-            done = Speaking(speaking_until(state, now, state.talk.reply), True, invites=invites, written=True)
-            return enter(state, done), (Speak(state.turn, "", last=True, invites=invites, persona=state.talk.persona),)
+            return _written(state, now)
         case (Thinking(), LlmFailed(code="unanswered", detail=words)):
             return speak(state, now, words)
         case (Thinking(), LlmFailed(code=code, detail=detail)):
@@ -164,6 +163,16 @@ def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed | ConfirmDu
             return spoken, (ShowEvent("error", state.turn, {"code": code, "message": detail}), *commands)
         case _:
             return state, ()
+
+
+def _written(state: State, now: float) -> Step:
+    """All of the answer is there. Where most of it could not be spoken, that is said."""
+    if mostly_foreign(state.talk.reply, state.language):
+        sorry = phrase(state.language, "other_script")
+        return speak(state, now, sorry, outcome="failed", afresh=True)
+    invites = wanted(state)
+    done = Speaking(speaking_until(state, now, state.talk.reply), True, invites=invites, written=True)
+    return enter(state, done), (Speak(state.turn, "", last=True, invites=invites, persona=state.talk.persona),)
 
 
 def _used(state: State, event: ToolUsed) -> Command:

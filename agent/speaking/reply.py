@@ -38,7 +38,7 @@ class Reply:
         self.rate_hz = 0  # of its first sound; all the rest has to follow
         self.waiting: deque[str] = deque()
         self._spans: list[Span] = []
-        self._speakable = Speakable()
+        self._speakable = Speakable(language=language)
         self._clauses = Clauses(language)
         self._language = language
 
@@ -51,7 +51,7 @@ class Reply:
         """`afresh`: whatever was left open before is over, words that were cut off included."""
         if afresh:
             self._close()
-            self._speakable = Speakable()
+            self._speakable = Speakable(language=self._language)
         self._hand_on(self._speakable.feed(text))
         if last:
             self._close()
@@ -60,7 +60,7 @@ class Reply:
     def take_back(self) -> None:
         """Forget what has been written and is not yet sound."""
         self.waiting.clear()
-        self._speakable, self._clauses = Speakable(), Clauses(self._language)
+        self._speakable, self._clauses = Speakable(language=self._language), Clauses(self._language)
 
     def _close(self) -> None:
         self._hand_on(self._speakable.flush())

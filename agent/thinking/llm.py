@@ -206,8 +206,8 @@ class Thinker:
             asking.cancel()
 
     async def _ask(self, ask: AskLlm, profiles: Profiles) -> None:
-        def on_text(text: str, instead: bool = False) -> None:
-            self._emit(ReplyDelta(self._clock(), ask.turn, text, instead))
+        def on_text(text: str, instead: bool, profile: str) -> None:
+            self._emit(ReplyDelta(self._clock(), ask.turn, text, instead, profile))
 
         try:
             tools = self._toolbox.for_turn(ask.turn) if self._toolbox else None

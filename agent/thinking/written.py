@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import re
 
-from agent.markup import Json, Tags
+from agent.markup import Escapes, Json, Tags
 from agent.scripts import foreign
 
 LEAD = 24  # letters
@@ -39,6 +39,7 @@ class Written:
     """
 
     def __init__(self, language: str = "", thinks_first: bool = False) -> None:
+        self._escapes = Escapes()
         self._tags = Tags(keep=True)
         self._json = Json()
         self._language = language
@@ -87,6 +88,8 @@ class Written:
 
     def _push(self, char: str) -> str:
         if self.over or self.foreign:
+            return ""
+        if not self._escapes.push(char):
             return ""
         out = self._pass("".join(map(self._json.push, self._tags.push(char))))
         if self._holding and self._tags.hiding and not self._held.strip():

@@ -71,6 +71,8 @@ class MouthModel:
             self._reply = Reply(command.turn, "en")
             self._free_at = self._silent_at = now
             self._coming, self._audible, self._paused = [], False, False
+        if command.instead:
+            self._reply.take_back()
         self._reply.write(command.text, command.last, command.afresh)
         while self._reply.waiting:
             clause = self._reply.waiting.popleft()

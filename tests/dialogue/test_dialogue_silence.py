@@ -68,6 +68,8 @@ class Play:
                     self._happen(ToolUsed(at, turn, "light", "home", "done", 9))
                 case "fail":
                     self._happen(LlmFailed(at, turn, "cut_off"))
+                case "instead":
+                    self._happen(ReplyDelta(at, turn, "", instead=True))
                 case text:
                     self._happen(ReplyDelta(at, turn, text))
         self._until(None)
@@ -156,6 +158,18 @@ def test_nothing_to_say_is_told_in_words() -> None:
     played = play((0.5, "😀"), (0.2, "done"))
     assert "nothing in the answer" in played.said
     assert [c.outcome for c in played.script.commands if isinstance(c, TurnEnded)] == ["failed"]
+
+
+def test_an_answer_that_goes_on_in_another_script_is_not_left_at_that() -> None:
+    played = play((0.5, "Penguins: "), (0.2, "企鹅是会游泳的鸟。它们生活在南方。"), (0.2, "done"))
+    assert "a language that I cannot speak" in played.said
+    assert max(played.gaps) <= LONGEST_S
+
+
+def test_what_was_taken_back_is_not_part_of_the_answer() -> None:
+    played = play((0.5, "So the user wants"), (0.2, "instead"), (0.1, "Yes."), (0, "done"))
+    ended = [c for c in played.script.commands if isinstance(c, TurnEnded)]
+    assert [c.reply for c in ended] == ["Yes."]
 
 
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))

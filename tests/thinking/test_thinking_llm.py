@@ -304,6 +304,7 @@ def test_falls_back_before_the_first_word(rig, symptom):
     with SickLlm(symptom) as first, SickLlm(answer("I can.")) as second:
         r = rig(first.base_url, second.base_url, first_token_timeout_s=0.5, cold_first_token_timeout_s=0.5)
         assert (code(r.ask()), r.text()) == ("done", "I can.")
+        assert {e.profile for e in r.events if isinstance(e, ReplyDelta)} == {"b"}
         assert r.wait_health("degraded").startswith("a: ")
 
 
