@@ -99,6 +99,8 @@ LLM: Mapping[str, str] = {
     "server_error": "it has a problem",
     "timeout": "it takes too long",
     "bad_reply": "its answer is none",
+    "other_script": "it answers in letters that the language is not written in",
+    "unspeakable": "nothing in its answer can be spoken",
     "cut_off": "its answer broke off",
 }
 SPOKEN = (*LLM, "asr_failed", "mic_lost", "action_failed", "action_unsure", "timers_not_kept", "failed")
