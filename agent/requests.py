@@ -32,7 +32,9 @@ class ListenRequest:
 
 @dataclass(frozen=True, slots=True)
 class StopRequest:
-    """End the current turn, be silent."""
+    """End the current turn, be silent. `parting`: the process ends; nobody has seen to what rings."""
+
+    parting: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -162,7 +162,7 @@ class Daemon:
         self._last_resort.arm(STOP_LIMIT_S, self._code)
         self._reload.stop()
         self._checkup.stop()
-        self._inbox.handle(Requested(clock.now(), StopRequest()))
+        self._inbox.handle(Requested(clock.now(), StopRequest(parting=True)))
         self._rooms.silence()
         self._inbox.finish()
         self._rooms.stop()

@@ -46,10 +46,10 @@ def _obey(state: State, event: Requested, persona: str, source: MuteSource) -> S
             listening, commands = _listen(state, now, event.id, persona)
             hushed, hushing = woken(state, listening, event.at)
             return hushed, (*commands, *hushing)
-        case StopRequest():
+        case StopRequest(parting=parting):
             emptied, dropping = drop(state)
             stopped, commands = leave(emptied, now)
-            hushed, hushing = hush(stopped, event.at, source)
+            hushed, hushing = (stopped, ()) if parting else hush(stopped, event.at, source)
             return hushed, (*commands, *hushing, *dropping, *done(event.id))
         case SayRequest():
             return announce(state, event.at, event.request, event.id)

@@ -18,7 +18,7 @@ from agent.commands import Outcome
 from agent.config import Config
 from agent.daemon import description
 from agent.dialogue.timerkeeping import NOT_KEPT
-from agent.mqtt import commands
+from agent.mqtt import payloads
 from agent.mqtt.commands import ErrorCode
 from agent.mqtt.outbox import MAX_PAYLOAD
 from agent.requests import Request
@@ -173,7 +173,7 @@ def test_json_for_people_breaks_where_it_is_long() -> None:
 
 
 def test_every_command_is_explained() -> None:
-    assert set(commandreference.ABOUT) == set(commands.SCHEMAS)
+    assert set(commandreference.ABOUT) == set(payloads.SCHEMAS)
     requests = {schema.__name__ for schema in get_args(Request)}
     assert len(requests) == len(commandreference.ABOUT) + 1, "the settings are the one that stands apart"
 

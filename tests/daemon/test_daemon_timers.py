@@ -31,7 +31,7 @@ def living(room: Room, broker: Broker, state: Path) -> Iterator[Life]:
         watcher = Watcher("127.0.0.1", broker.port, f"voice-agent/{DEVICE}")
         stack.callback(watcher.stop)
         watcher.start()
-        settings = {"mqtt.port": broker.port, "mqtt.device": DEVICE}
+        settings: dict[str, Any] = {"mqtt.port": broker.port, "mqtt.device": DEVICE}
         before = watcher.mark()
         agent = stack.enter_context(Resident(settings, room.env, state))
         life = Life(room, watcher, agent)

@@ -144,6 +144,15 @@ def test_it_is_stopped(stop: object, in_words: bool) -> None:
         assert "timer" not in [c.name for c in script.wait() if isinstance(c, Earcon)]
 
 
+def test_the_end_of_the_process_stops_nothing_for_good() -> None:
+    script = set_up(timer())
+    until_words(script)
+    commands = script.request(StopRequest(parting=True))
+    assert isinstance(script.state.activity, Idle)
+    assert not actions(commands)
+    assert not has(KeepTimers, commands), "it rings again after the next start"
+
+
 def test_neither_mute_nor_the_switch_stops_it() -> None:
     script = set_up(timer())
     until_words(script)
