@@ -8,7 +8,7 @@ Theory:
   bench can say (`bench endpoint`), so what is doubtful stays *open*.
 - A number may go on ("twenty … five", "five … minutes", "seven … thirty") whatever it belongs to: open, or hanging
   where a command lacks its unit. So may an hour ("one hour … and ten minutes").
-- A word that belongs to a name or a message (`FREE` slots) may always be followed by another.
+- The last word of a name or a message (`FREE` slots) may always be followed by another.
 - In Korean the verb ends the sentence, and its ending tells that it does; particles at the end tell that it does not.
 
 Pure. Word lists are closed classes of a language's grammar, not sentences that somebody may say.
@@ -31,14 +31,16 @@ class Grammar:
     """Closed word classes of one language.
 
     `hanging`: cannot end a sentence; `bare`: nor can these word groups, if they are all of it; `numbers`: words that a
-    number may go on after; `units`: words after which a smaller unit may follow; `asking`: what questions begin with;
-    `stranded`: words that end some questions, though they hang elsewhere.
+    number may go on after; `units`: words after which a smaller unit may follow; `timing`: where a number in the
+    sentence needs a unit; `asking`: what questions begin with; `stranded`: words that end some questions, though they
+    hang elsewhere.
     """
 
     hanging: frozenset[str]
     bare: re.Pattern[str]
     numbers: frozenset[str]
     units: frozenset[str]
+    timing: frozenset[str]
     asking: frozenset[str]
     stranded: frozenset[str] = frozenset()
 
@@ -49,12 +51,11 @@ def _set(words: str) -> frozenset[str]:
 
 _EN = Grammar(
     hanging=_set(
-        "a an the my your his her its our their this these those some any every each no another "
-        "of to for with from at in by about into onto between under during without until than as like "
-        "and or but because if when while that which who whose so unless whether also "
-        "is are was were am be been do does did can could would will should shall may might must have has "
-        "i we they he she what's it's there's i'm i'd i'll let's please "
-        "um uh er erm hmm hm mm well named called titled very more most too not"
+        "a an the my your his its our their every each of to for with from at in by about into onto between "
+        "under during "
+        "without until than as like and or but because if when while which who whose so unless whether also "
+        "is are was were am be been do does did can could would will should shall may might must has i we what's it's "
+        "there's i'm i'd i'll let's um uh er erm hmm hm mm named called titled very"
     ),
     bare=re.compile(
         r"(please |can you |could you |would you |will you )*"
@@ -71,6 +72,7 @@ _EN = Grammar(
         "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand half quarter point"
     ),
     units=_set("hour hours day days week weeks"),
+    timing=_set("timer timers remind reminder"),
     asking=_set(
         "what what's whats who who's whos where where's when when's why how how's which whose is are was "
         "were do does did "
@@ -83,9 +85,8 @@ _DE = Grammar(
         "der die das den dem des ein eine einen einem einer eines kein keine keinen mein meine meinen dein "
         "deine deinen "
         "für in im mit von vom zu zum zur bei beim nach seit bis ohne durch gegen um über unter zwischen wegen als wie "
-        "und oder aber weil dass wenn ob denn sondern sowie damit "
-        "ist sind war waren bin hat habe kann kannst könntest würdest wird soll muss möchte ich du wir er sie es "
-        "äh ähm hm mh also namens sehr mehr nicht bitte"
+        "und oder aber weil dass wenn ob denn sondern sowie damit ist sind war waren bin hat habe kann kannst könntest "
+        "würdest wird soll muss möchte ich du wir er äh ähm hm mh also namens sehr"
     ),
     bare=re.compile(
         r"(bitte |kannst du |könntest du )*"
@@ -101,8 +102,9 @@ _DE = Grammar(
         "halb viertel komma uhr"
     ),
     units=_set("stunde stunden tag tage tagen woche wochen"),
+    timing=_set("timer erinnere erinner erinnerung"),
     asking=_set("was wer wo wann warum wie welche welcher welches wessen wohin woher ist sind war hat kann gibt"),
-    stranded=_set("es sie er ist sind war hat kann wird an"),
+    stranded=_set("das er ist sind war hat kann wird an"),
 )
 _GRAMMARS = {"en": _EN, "de": _DE}
 
@@ -122,7 +124,7 @@ def completeness(text: str, intent: Intent | None, language: str) -> Hint:
         return _korean(plain, intent)
     grammar = _GRAMMARS.get(language[:2])
     if grammar is None:
-        return "complete" if intent is not None and not FREE & intent.slots.keys() else "open"
+        return "complete" if intent is not None and not _ends_freely(plain, intent) else "open"
     return _inflected(plain, intent, grammar, asked=text.rstrip().endswith("?"))
 
 
@@ -131,11 +133,11 @@ def _inflected(plain: str, intent: Intent | None, grammar: Grammar, asked: bool)
     last = words[-1]
     number = last in grammar.numbers or last[-1].isdigit()
     if intent is not None:
-        return "open" if number or last in grammar.units or FREE & intent.slots.keys() else "complete"
+        return "open" if number or last in grammar.units or _ends_freely(plain, intent) else "complete"
     question = words[0] in grammar.asking
-    if grammar.bare.fullmatch(plain) or (number and not question):
+    if grammar.bare.fullmatch(plain) or (number and not grammar.timing.isdisjoint(words)):
         return "hanging"
-    if last in grammar.hanging and not (question and asked and last in grammar.stranded and len(words) >= SHORTEST):
+    if last in grammar.hanging and not (question and asked and last in grammar.stranded):
         return "hanging"
     if question and asked and len(words) >= SHORTEST and last not in grammar.hanging and not number:
         return "complete"
@@ -145,7 +147,13 @@ def _inflected(plain: str, intent: Intent | None, grammar: Grammar, asked: bool)
 def _korean(plain: str, intent: Intent | None) -> Hint:
     last = plain.split()[-1]
     if intent is not None:
-        return "open" if _KO_NUMBER.search(last) or FREE & intent.slots.keys() else "complete"
+        return "open" if _KO_NUMBER.search(last) or _ends_freely(plain, intent) else "complete"
     if _KO_COMPLETE.search(last):
         return "complete"
     return "hanging" if _KO_HANGING.search(last) else "open"
+
+
+def _ends_freely(plain: str, intent: Intent) -> bool:
+    """Whether the last words are somebody's own, which may go on."""
+    own = (str(intent.slots[name]).lower() for name in FREE & intent.slots.keys())
+    return any(plain.endswith(words) for words in own)

@@ -14,7 +14,7 @@ from agent.daemon.inbox import LIMIT, Inbox, InboxFull
 from agent.dialogue.cast import Cast
 from agent.dialogue.state import Rules, State
 from agent.dialogue.timerbook import Book
-from agent.events import ClockChanged, Event, Final, Instant, Requested, SpeechDone, Wake
+from agent.events import ClockChanged, Event, Final, Instant, Partial, Requested, SpeechDone, Wake
 from agent.requests import AskRequest, Intent, StopRequest
 from agent.timers import Timer
 
@@ -54,6 +54,13 @@ def test_the_intent_is_attached_to_what_was_heard() -> None:
     bench = Bench(until=TurnEnded)
     bench.inbox.handle(Final(now(), 0, "the time please"))
     assert bench.seen == [Final(bench.seen[0].at, 0, "the time please", Intent("time"))]
+
+
+def test_what_is_left_to_say_is_attached_to_what_is_heard_so_far() -> None:
+    bench = Bench(until=TurnEnded)
+    for text in ("the time please", "what is the", "tell me"):
+        bench.inbox.handle(Partial(now(), 0, text, 800))
+    assert [event.hint for event in bench.seen if isinstance(event, Partial)] == ["complete", "hanging", "hanging"]
 
 
 def test_a_sentence_is_matched_in_the_language_of_whom_it_is_said_to() -> None:

@@ -7,11 +7,11 @@ sample to the endpoint, of what visitors say to an agent. `conditions`: the same
 what is said (a local command, a question, another sentence). `held_out`: `cutoff_rate` and `delay_p50_ms` of the half
 of the sentences and visitors that was looked at for figures alone.
 
-What visitors say is synthetic: each sentence is spoken in parts, as a phrase or a clause ends, with pauses of
-`PAUSES_MS` between them (from one loud sample to the next part), and every other one without. People are those of
-installed packages, who read aloud with the pauses that they make: stretches between pauses of more than `APART_MS`,
-with shorter ones of `PAUSE_MS` and more within; they count for `cutoff_rate` (`human`), not for the delay, for nobody
-reads a novel to an agent.
+What visitors say is synthetic, by those whom the recogniser understands best, since it is their words that are judged:
+each sentence is spoken in parts, as a phrase or a clause ends, with pauses of `PAUSES_MS` between them (from one loud
+sample to the next part), and every other one without. People are those of installed packages, who read aloud with the
+pauses that they make: stretches between pauses of more than `APART_MS`, with shorter ones of `PAUSE_MS` and more
+within; they count for `cutoff_rate` (`human`), not for the delay, for nobody reads a novel to an agent.
 
 Simulated: the wake word before each is not looked for but told (`bench wake` measures that), and the recogniser answers
 after the time that a decode of so much sound takes on an idle machine (`decode_ms` for a second of sound). Everything
@@ -72,7 +72,7 @@ HELD_OUT = (
     ("sentence", "give me a recipe for | bread without yeast"),
     ("sentence", "i would like to know | how rainbows are made"),
 )
-VOICES = (("slt", "kal_diphone", "en-us+f2"), ("rms", "cmu_us_slt_arctic_hts", "en-us+m3"))
+VOICES = (("kal_diphone", "en-gb", "kal16"), ("cmu_us_slt_arctic_hts", "en-us+klatt", "en-gb-x-rp"))
 
 
 @dataclass(frozen=True, slots=True)
