@@ -27,6 +27,7 @@ from agent.timers import MAX_MESSAGE, MAX_NAME, MAX_SECONDS, MAX_TIMERS, Kind, T
 
 FILE = "timers.sqlite"
 VERSION = 1
+LONGEST_BOOT_S = 1e10
 _BESIDE = ("", "-wal", "-shm")  # what sqlite keeps of one database
 _COLUMNS = "id, kind, name, message, due, due_mono, seconds, days, persona, set_at, clock, boot"
 _SCHEMA = f"""
@@ -181,7 +182,9 @@ def _prepare(connection: sqlite3.Connection) -> None:
 
 
 def _is_damage(error: sqlite3.Error) -> bool:
-    return getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
+    """The file is at fault, and not the disk; an "error" is what sqlite calls tables that are not ours."""
+    damage = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR)
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in damage
 
 
 def _clean(text: str) -> str:
@@ -206,7 +209,9 @@ def _read(row: Row) -> Timer:
         raise ValueError("no day of the week")
     shown = _time(clock) if clock else None
     moments = datetime.fromisoformat(due), datetime.fromisoformat(set_at)
-    if any(moment.tzinfo is None for moment in moments):
-        raise ValueError("a moment without its zone")
+    if any(moment.tzinfo is None or not 1970 <= moment.year < 2200 for moment in moments):
+        raise ValueError("a moment without its zone, or far from now")
+    if due_mono is not None and not 0 <= due_mono < LONGEST_BOOT_S:
+        raise ValueError("no moment of a boot")
     kept: Kind = "alarm" if kind == "alarm" else "timer"
     return Timer(identity, kept, name, message, moments[0], due_mono, seconds, repeats, persona, moments[1], shown)

@@ -12,6 +12,7 @@ import random
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -19,17 +20,26 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from agent.clock import now
 from agent.commands import KeepTimers
 from agent.daemon.store import Store
 from agent.daemon.timer_store import FILE, Kept, TimerStore, TimerStoreError
-from agent.events import Event, Health, TimersKept
+from agent.dialogue.state import State
+from agent.dialogue.step import step
+from agent.dialogue.timerbook import Book
+from agent.events import DeadlinePassed, Event, Health, Instant, TimersKept
 from agent.timers import MAX_TIMERS, Timer
 
 KILLS = int(os.environ.get("VOICE_AGENT_TIMER_KILLS", "30"))
 WRITER = Path(__file__).parent.parent / "children" / "timer_writer.py"
 MOMENT = datetime(2026, 11, 26, 12, 0, 0, 250_000, UTC)
+AT = Instant(2000.0, MOMENT + timedelta(seconds=400))
+COLUMNS = (
+    "id", "kind", "name", "message", "due", "due_mono", "seconds", "days", "persona", "set_at", "clock", "boot",
+)  # fmt: skip
 TEA = Timer("1a", "timer", "tea", 'tea; "🫖"\n', MOMENT, 1234.5, 300, (), "butler", MOMENT)
 WORK = Timer("2b", "alarm", "", "", MOMENT + timedelta(days=1), None, 0, (0, 4), "", MOMENT, (6, 45))
 
@@ -107,6 +117,44 @@ def test_a_row_that_makes_no_sense_is_left_out_and_told(tmp_path: Path, column: 
     found = store_in(tmp_path).read()
     assert found.timers == (WORK,)
     assert "1 timers" in found.flaw
+
+
+CELL = st.one_of(
+    st.none(), st.integers(-(2**63), 2**63 - 1), st.floats(allow_nan=False), st.text(max_size=70), st.binary()
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.dictionaries(st.sampled_from(sorted(set(COLUMNS) - {"id"})), CELL, max_size=3))
+def test_whatever_stands_in_a_row_it_is_a_timer_or_none(cells: dict[str, object]) -> None:
+    """Written by somebody else, into a table without our types."""
+    with tempfile.TemporaryDirectory() as folder:
+        store = store_in(Path(folder))
+        store.write((TEA,))
+        connection = store._open()
+        connection.execute("CREATE TABLE loose AS SELECT * FROM timers")
+        connection.execute("DROP TABLE timers")
+        connection.execute("ALTER TABLE loose RENAME TO timers")
+        for column, value in cells.items():
+            connection.execute(f"UPDATE timers SET {column} = ?", (value,))
+        connection.commit()
+        store.close()
+        found = store_in(Path(folder)).read()
+    assert len(found.timers) + bool(found.flaw) == 1
+    for timer in found.timers:
+        book = Book((timer,), ahead=AT.wall.timestamp() - AT.mono)
+        step(State(book=book), DeadlinePassed(AT))
+
+
+def test_tables_that_are_not_ours_are_moved_aside(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / FILE) as connection:
+        connection.execute("CREATE TABLE timers (something TEXT)")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    store = store_in(tmp_path)
+    assert "moved to" in store.read().flaw
+    store.write((TEA,))
+    assert store_in(tmp_path).read() == Kept((TEA,))
 
 
 def test_damage_while_it_runs_loses_nothing(tmp_path: Path) -> None:
