@@ -99,14 +99,8 @@ def _react(state: State, event: Event) -> Step:
             return met(state, event)
         case Requested():
             return requested(state, event)
-        case SettingChanged():
-            return setting_changed(state, event)
-        case Health():
-            return health(state, event)
-        case Pressed():
-            return pressed(state, event)
-        case MuteSwitched():
-            return mute_switched(state, event)
+        case SettingChanged() | Health() | Pressed() | MuteSwitched():
+            return _of_device(state, event)
         case TimersKept() | ClockChanged() | DeadlinePassed():
             return _timed(state, event)
         case SpeechDone(turn=turn) | SpeechFailed(turn=turn) if (
@@ -115,6 +109,18 @@ def _react(state: State, event: Event) -> Step:
             return close(state, event.at.mono, event.heard)
         case _:
             return _in_turn(state, event) if event.turn == _meant(state, event) else (state, ())
+
+
+def _of_device(state: State, event: SettingChanged | Health | Pressed | MuteSwitched) -> Step:
+    match event:
+        case SettingChanged():
+            return setting_changed(state, event)
+        case Health():
+            return health(state, event)
+        case Pressed():
+            return pressed(state, event)
+        case MuteSwitched():
+            return mute_switched(state, event)
 
 
 def _timed(state: State, event: TimersKept | ClockChanged | DeadlinePassed) -> Step:
