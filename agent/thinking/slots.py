@@ -2,8 +2,9 @@
 the ways to say a time. Pure.
 
 Slots of the sentences (`sentences/LANGUAGE-timers.yaml`):
-- `hours`, `minutes`, `seconds`, `tenth_hours` … are summed, and so are those that begin with `of_`, which is the length
-  by which a timer is called ("the five minute timer");
+- a duration is a row of `count`, `tenths`, `hundredths`, `fraction` and `unit` (in seconds): what has no unit behind it
+  is of the last one ("an hour and a half") or of the next smaller ("an hour thirty"). `of_count` and so on are the
+  length by which a timer is called ("the five minute timer");
 - `hour`, `minute`, `minute_to` ("ten to eight"), `ampm` (am, pm, night), `clock` (noon, midnight), `exact` (a time that
   is said in 24 hours, as German does with "Uhr");
 - `day`, `daily` (every day, in that half of it), `every` (each week, or all of them), `name`, `message`.
@@ -23,9 +24,8 @@ from agent.timers import MAX_MESSAGE, MAX_NAME, MAX_SECONDS
 MAX_NAME_WORDS = 4
 DAY, HALF_DAY = 24 * 60, 12 * 60  # minutes
 
-UNITS: Mapping[str, float] = MappingProxyType(
-    {"hours": 3600, "minutes": 60, "seconds": 1, "tenth_hours": 360, "hundredth_hours": 36, "tenth_minutes": 6}
-)
+SHARES: Mapping[str, float] = MappingProxyType({"count": 1, "tenths": 0.1, "hundredths": 0.01, "fraction": 1})
+SMALLER = 60  # an hour has sixty minutes, and a minute sixty seconds
 TIMED = frozenset({"timer_set", "timer_add", "timer_less"})  # make no sense without a duration
 CLOCKED = frozenset({"alarm_set", "alarm_cancel"})
 Slots = dict[str, str | int]
@@ -75,15 +75,36 @@ def _composed(intent: str, filled: Sequence[Slot], unnamed: frozenset[str]) -> I
 
 
 def _seconds(filled: Sequence[Slot], prefix: str) -> int | None:
-    """The sum of the parts that begin with `prefix`; None where there are none. Raises Unfit."""
-    units = {f"{prefix}{name}": factor for name, factor in UNITS.items()}
-    parts = [float(slot.value) * units[slot.name] for slot in filled if slot.name in units]
-    if not parts:
+    """How long the slots that begin with `prefix` are together; None where there are none. Raises Unfit."""
+    row = [(slot.name.removeprefix(prefix), float(slot.value)) for slot in filled if slot.name in _names(prefix)]
+    if not row:
         return None
-    seconds = round(sum(parts))
+    seconds = round(_sum(row))
     if not 1 <= seconds <= MAX_SECONDS:
         raise Unfit("a timer takes a second to a week")
     return seconds
+
+
+def _names(prefix: str) -> frozenset[str]:
+    return frozenset(f"{prefix}{name}" for name in (*SHARES, "unit"))
+
+
+def _sum(row: Sequence[tuple[str, float]]) -> float:
+    total, unit = 0.0, 0.0
+    amount, fraction = 0.0, 0.0  # that wait for their unit
+    for name, value in row:
+        if name == "unit":
+            total += (amount + fraction) * value
+            amount, fraction, unit = 0.0, 0.0, value
+        elif name == "fraction":
+            fraction += value
+        elif name == "count" and fraction and unit:  # the fraction was the last unit's
+            total, amount, fraction = total + fraction * unit, value, 0.0
+        else:
+            amount += value * SHARES[name]
+    if amount and unit < SMALLER:
+        raise Unfit("a number of nothing")
+    return total + fraction * unit + amount * unit / SMALLER
 
 
 def _clock(filled: Sequence[Slot]) -> Slots:

@@ -25,7 +25,7 @@ APOSTROPHES = str.maketrans("’‘´`", "''''")
 MAX_FITS = 24  # of one text: with a free name, there are several ways to take it
 FREE = ("name", "message")
 TABLES = ("intents", "expansion_rules", "lists")
-OF = ("duration", "long", "short", "hours", "part_hours", "minutes", "seconds")  # rules of how long something is
+OF = ("duration", "part", "amount", "decimal")  # rules of how long something is
 
 
 class Templates:
@@ -133,7 +133,7 @@ def _load(file: Traversable) -> dict[str, Any]:
 def _of(rule: str) -> str:
     """A rule for the duration by which a timer is called: the same words in slots of other names."""
     renamed = re.sub(r"\{(\w+):(\w+)\}", r"{\1:of_\2}", rule)
-    return re.sub(r"<(long|short|hours|part_hours|minutes|seconds)>", r"<of_\1>", renamed)
+    return re.sub(rf"<({'|'.join(OF)})>", r"<of_\1>", renamed)
 
 
 def _ends(words: Sequence[str]) -> str:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from agent.requests import Intent
 from agent.thinking.intents import Intents, phrases
-from agent.thinking.slots import UNITS, Slot, composed
+from agent.thinking.slots import SHARES, Slot, composed
 from agent.thinking.templates import document, spaced, squeezed
 from agent.timers import MAX_SECONDS
 
@@ -380,9 +380,46 @@ def slots(**filled):
     return [Slot(name, value, str(value)) for name, value in filled.items()]
 
 
-def test_a_duration_is_the_sum_of_its_parts():
-    parts = [Slot("hours", 1, "one"), Slot("seconds", 1800, "half"), Slot("minutes", 2.0, "2")]
-    assert composed("timer_set", parts) == Intent("timer_set", {"seconds": 5520})
+def row(*parts: tuple[str, float]) -> list[Slot]:
+    return [Slot(name, value, str(value)) for name, value in parts]
+
+
+HOUR, MINUTE, SECOND, HALF = ("unit", 3600), ("unit", 60), ("unit", 1), ("fraction", 0.5)
+
+
+@pytest.mark.parametrize(
+    ("parts", "seconds"),
+    [
+        ([("count", 1), HOUR, ("count", 2.0), MINUTE, ("count", 5), SECOND], 3725),
+        ([("count", 1), HOUR, HALF], 5400),
+        ([("count", 2), HALF, HOUR], 9000),
+        ([HALF, HOUR], 1800),
+        ([("count", 1), HOUR, HALF, ("count", 3), MINUTE], 5580),
+        ([("count", 1), HOUR, HALF, MINUTE], 3630),
+        ([("count", 1), ("tenths", 5), HOUR], 5400),
+        ([("count", 1), ("hundredths", 25), HOUR], 4500),
+        ([("count", 1), HOUR, ("count", 30)], 5400),
+        ([("count", 1), MINUTE, ("count", 30)], 90),
+    ],
+)
+def test_a_duration_is_the_sum_of_its_parts(parts, seconds):
+    assert composed("timer_set", row(*parts)) == Intent("timer_set", {"seconds": seconds})
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        [("count", 5)],
+        [("count", 0), MINUTE],
+        [("count", 169), HOUR],
+        [("count", 5), SECOND, ("count", 3)],
+        [HALF],
+        [("of_count", 5), ("of_unit", 60)],
+    ],
+)
+def test_what_is_no_duration_is_no_command(parts):
+    assert composed("timer_set", row(*parts)) is None
 
 
 @pytest.mark.parametrize(
@@ -408,14 +445,10 @@ def test_times_of_the_day(filled, clock):
 @pytest.mark.parametrize(
     ("intent", "filled"),
     [
-        ("timer_set", {}),
-        ("timer_set", {"minutes": 0}),
-        ("timer_set", {"hours": 169}),
-        ("timer_set", {"minutes": 5, "name": "ten minute"}),
-        ("timer_set", {"minutes": 5, "name": "5"}),
-        ("timer_set", {"minutes": 5, "name": "a b c d e"}),
-        ("timer_set", {"minutes": 5, "message": ""}),
-        ("timer_add", {"of_minutes": 5}),
+        ("timer_set", {"name": "ten minute"}),
+        ("timer_set", {"name": "5"}),
+        ("timer_set", {"name": "a b c d e"}),
+        ("timer_set", {"message": ""}),
         ("alarm_set", {}),
         ("alarm_set", {"day": "tomorrow"}),
         ("alarm_set", {"hour": 13, "ampm": "am"}),
@@ -425,12 +458,15 @@ def test_times_of_the_day(filled, clock):
     ],
 )
 def test_what_cannot_be_is_no_command(intent, filled):
-    assert composed(intent, slots(**filled), ("minute",)) is None
+    lasting = {"count": 5, "unit": 60} if intent == "timer_set" else {}
+    assert composed(intent, slots(**lasting, **filled), ("minute",)) is None
 
 
 NUMBERS = st.integers(-10, 10_000) | st.floats(-10, 1e6)
+PARTS = (*SHARES, "unit")
+NUMBERED = [*PARTS, *(f"of_{name}" for name in PARTS), "hour", "minute"]
 FILLED = st.lists(
-    st.builds(Slot, st.sampled_from([*UNITS, *(f"of_{name}" for name in UNITS), "hour", "minute"]), NUMBERS, st.text())
+    st.builds(Slot, st.sampled_from(NUMBERED), NUMBERS, st.text())
     | st.builds(Slot, st.sampled_from(["name", "message"]), st.text(), st.text())
     | st.builds(Slot, st.just("minute_to"), st.integers(0, 60), st.text())
     | st.builds(Slot, st.sampled_from(["ampm", "daily"]), st.sampled_from(["am", "pm", "night"]), st.text())
