@@ -43,7 +43,7 @@ EARLY_MS = 200
 BEFORE_S, GAP_S, AFTER_S = 2.5, 0.4, 2.5
 NOISE = 10.0  # LSB RMS
 PAUSE_MS, APART_MS = 150, 650  # of people reading
-LONGEST_S = 12.0
+ENOUGH_S = 4.0
 LOOKED_AT = (
     ("command", "set a timer for | ten minutes"),
     ("command", "turn the volume | up to fifty percent"),
@@ -146,16 +146,12 @@ def _people() -> Iterator[Case]:
 
 
 def _stretches(sound: Samples) -> Iterator[tuple[int, int]]:
-    """From and to, in samples: speech between long pauses that has a short one within."""
-    levels = np.sqrt((sound[: len(sound) // PERIOD * PERIOD].astype(np.float64) ** 2).reshape(-1, PERIOD).mean(axis=1))
-    loud = np.flatnonzero(levels > 0.05 * np.percentile(levels, 95))
-    gaps = np.diff(loud) * 10
-    breaks = np.flatnonzero(gaps > APART_MS)
-    for first, last in zip([0, *(breaks + 1)], [*breaks, len(loud) - 1], strict=True):
-        inner = gaps[first:last]
-        seconds = (loud[last] - loud[first]) / 100
-        if 1.0 <= seconds <= LONGEST_S and (inner > PAUSE_MS).any():
-            yield int(loud[first]) * PERIOD, (int(loud[last]) + 1) * PERIOD
+    """From and to, in samples: speech from pause to pause, `ENOUGH_S` long or up to a long pause, with a short one in
+    it.""" levels = np.sqrt((sound[: len(sound) // PERIOD * PERIOD].astype(np.float64) ** 2).reshape(-1,
+    PERIOD).mean(axis=1)) loud = np.flatnonzero(levels > 0.05 * np.percentile(levels, 95)) first, paused = 0, False for
+    at, gap_ms in enumerate([*(np.diff(loud) * 10), APART_MS + 1]): long_enough = (loud[at] - loud[first]) / 100 >=
+    ENOUGH_S if gap_ms > APART_MS or (gap_ms > PAUSE_MS and paused and long_enough): if paused: yield int(loud[first]) *
+    PERIOD, (int(loud[at]) + 1) * PERIOD first, paused = at + 1, False elif gap_ms > PAUSE_MS: paused = True
 
 
 def _result(sitting: Sitting, case: Case, condition: str, others: Samples | None, seed: int) -> Result:
