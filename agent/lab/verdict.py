@@ -75,6 +75,28 @@ def commands(turns: Sequence[Turn]) -> Check:
     return Check("local commands", not wrong, f"{len(local) - len(wrong)} of {len(local)} exact", tuple(wrong))
 
 
+def deeds(turns: Sequence[Turn], house: Sequence[Notice]) -> Check | None:
+    """What was to be done has come to the devices of the house, each as meant; None where nothing was to be done.
+
+    `house`: what these devices got, by topic below their root.
+    """
+    wanted = [turn.scene.sends for turn in turns if turn.scene.sends]
+    if not wanted:
+        return None
+    got = [(notice.topic, notice.data) for notice in house]
+    wrong = tuple(f"nobody got {payload} on {topic}" for topic, payload in wanted if (topic, payload) not in got)
+    return Check("actions", not wrong, f"{len(wanted) - len(wrong)} of {len(wanted)} arrived at the broker", wrong)
+
+
+def failures(turns: Sequence[Turn]) -> Check | None:
+    """A failure is put into words; None where none was meant."""
+    failed = [turn for turn in turns if turn.scene.outcome == "failed"]
+    mute = tuple(f"turn {turn.receipt['turn']} failed without a word" for turn in failed if not turn.receipt["heard"])
+    if not failed:
+        return None
+    return Check("spoken failures", not mute, f"{len(failed) - len(mute)} of {len(failed)} were told", mute)
+
+
 def open_sentences(turns: Sequence[Turn]) -> Check | None:
     """The word error rate of what went to the language model; None where nothing did."""
     pairs = [(t.scene.text, str(t.receipt.get("transcript") or "")) for t in turns if t.scene.kind == "open"]
@@ -92,7 +114,7 @@ def receipts(turns: Sequence[Turn]) -> Check:
     for turn in turns:
         receipt = turn.receipt
         ttfa_ms, stages_ms = receipt["ttfa_ms"], receipt["stages_ms"]
-        if ttfa_ms is None and turn.scene.kind != "silence":
+        if ttfa_ms is None and turn.scene.kind != "silence" and not turn.scene.wordless:
             wrong.append(f"turn {receipt['turn']} has no first audio")
         elif ttfa_ms is not None and sum(stages_ms.values()) != ttfa_ms:
             wrong.append(f"turn {receipt['turn']}: stages sum to {sum(stages_ms.values())} ms, not {ttfa_ms} ms")
