@@ -10,8 +10,9 @@ of the sentences and visitors that was looked at for figures alone.
 What visitors say is synthetic, by those whom the recogniser understands best, since it is their words that are judged:
 each sentence is spoken in parts, as a phrase or a clause ends, with pauses of `PAUSES_MS` between them (from one loud
 sample to the next part), and every other one without. People are those of installed packages, who read aloud with the
-pauses that they make: stretches between pauses of more than `APART_MS`, with shorter ones of `PAUSE_MS` and more
-within; they count for `cutoff_rate` (`human`), not for the delay, for nobody reads a novel to an agent.
+pauses that they make: stretches that end with a pause of more than `APART_MS`, or after `ENOUGH_S` with any, and have
+shorter ones of `PAUSE_MS` and more within; they
+count for `cutoff_rate` (`human`), not for the delay, for nobody reads a novel to an agent.
 
 Simulated: the wake word before each is not looked for but told (`bench wake` measures that), and the recogniser answers
 after the time that a decode of so much sound takes on an idle machine (`decode_ms` for a second of sound). Everything
@@ -146,12 +147,18 @@ def _people() -> Iterator[Case]:
 
 
 def _stretches(sound: Samples) -> Iterator[tuple[int, int]]:
-    """From and to, in samples: speech from pause to pause, `ENOUGH_S` long or up to a long pause, with a short one in
-    it.""" levels = np.sqrt((sound[: len(sound) // PERIOD * PERIOD].astype(np.float64) ** 2).reshape(-1,
-    PERIOD).mean(axis=1)) loud = np.flatnonzero(levels > 0.05 * np.percentile(levels, 95)) first, paused = 0, False for
-    at, gap_ms in enumerate([*(np.diff(loud) * 10), APART_MS + 1]): long_enough = (loud[at] - loud[first]) / 100 >=
-    ENOUGH_S if gap_ms > APART_MS or (gap_ms > PAUSE_MS and paused and long_enough): if paused: yield int(loud[first]) *
-    PERIOD, (int(loud[at]) + 1) * PERIOD first, paused = at + 1, False elif gap_ms > PAUSE_MS: paused = True
+    """From and to, in samples: speech with a pause in it, that ends with a long one or, after `ENOUGH_S`, with any."""
+    levels = np.sqrt((sound[: len(sound) // PERIOD * PERIOD].astype(np.float64) ** 2).reshape(-1, PERIOD).mean(axis=1))
+    loud = np.flatnonzero(levels > 0.05 * np.percentile(levels, 95))
+    first, paused = 0, False
+    for at, gap_ms in enumerate([*(np.diff(loud) * 10), APART_MS + 1]):
+        long_enough = (loud[at] - loud[first]) / 100 >= ENOUGH_S
+        if gap_ms > APART_MS or (gap_ms > PAUSE_MS and paused and long_enough):
+            if paused:
+                yield int(loud[first]) * PERIOD, (int(loud[at]) + 1) * PERIOD
+            first, paused = at + 1, False
+        elif gap_ms > PAUSE_MS:
+            paused = True
 
 
 def _result(sitting: Sitting, case: Case, condition: str, others: Samples | None, seed: int) -> Result:
