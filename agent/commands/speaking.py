@@ -12,8 +12,8 @@ from agent.events import Turn
 class Speak:
     """Text to speak in this turn, appended to what came before; `last` closes the reply (text may then be "").
 
-    `afresh`: these are our own words, which nothing that the language model has left open (a thought, a table, the limit
-    of an answer) may hide. `instead`: what came before and is not yet sound is not to be spoken.
+    `afresh`: these are our own words, which nothing that the language model has left open (a thought, a table, the
+    limit of an answer) may hide. `instead`: what came before and is not yet sound is not to be spoken.
 
     Sounds that are part of the reply: with `chime`, where it begins one, "announce" before its first word; with
     `invites`, where it closes one, "wake" after its last, since a follow-up comes.
