@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripts import Script
 
+from agent.actions import Action, Choice
 from agent.commands import (
     Answer,
     AskLlm,
@@ -24,6 +25,7 @@ from agent.commands import (
     Command,
     Confirmed,
     Earcon,
+    IntentDone,
     KeepTimers,
     SetVolume,
     ShowEvent,
@@ -36,6 +38,7 @@ from agent.dialogue.loudness import loudness
 from agent.dialogue.quiet import Hours
 from agent.dialogue.state import Contending, Idle, Listening, Rules, Speaking, State, Thinking, Transcribing
 from agent.events import (
+    Acted,
     AsrFailed,
     Audible,
     ClauseReady,
@@ -47,6 +50,7 @@ from agent.events import (
     Final,
     Health,
     Instant,
+    IntentCalled,
     LlmFailed,
     Partial,
     PeersChanged,
@@ -96,7 +100,14 @@ TIMED = [
     Intent("alarm_left"),
     Intent("snooze", {"seconds": 5}),
 ]
-INTENTS = [None, *(Intent(n) for n in ("time", "date", "stop", "repeat", "volume_up", "mute", "unheard of")), *TIMED]
+BRIGHT = Action("light", "home/light", "{state}", slots={"state": Choice({"on": 1})}, replies={"": "It is bright."})
+ACTIONS = [Intent("action", {"action": "light", "state": state}) for state in ("on", "off")]
+INTENTS = [
+    None,
+    *ACTIONS,
+    *(Intent(n) for n in ("time", "date", "stop", "repeat", "volume_up", "mute", "unheard of")),
+    *TIMED,
+]
 REQUESTS = [
     ListenRequest(),
     StopRequest(),
@@ -124,7 +135,7 @@ REQUESTS = [
 ]
 # A script begins at 15:45 and lasts some minutes.
 RULES = [
-    Rules(),
+    Rules(actions={"light": BRIGHT}),
     Rules(follow_up=4.0, follow_ups=2, barge_in=False),
     Rules(follow_up=4.0, history_turns=2, cast=Cast("", {"butler": "de", "nari": "ko"}, {"alexa": "nari"})),
     Rules(follow_up=1.0, quiet=Hours(time(15, 46), time(15, 47)), night_volume=20, pending_says=2),
@@ -159,6 +170,8 @@ def event(script: Script, choice: int, lag: int, variant: int) -> Event:
         lambda: TimersKept(at, script.state.book.revision - variant % 3 + 1, ok=variant % 4 != 0),
         lambda: ClockChanged(Instant(at.mono, at.wall + timedelta(seconds=(variant - 20) ** 3))),
         lambda: PeersChanged(at, ("kitchen", "")[variant % 4 == 0], variant % 3),
+        lambda: Acted(at, turn, "light", ok=variant % 3 != 0),
+        lambda: IntentCalled(at, (turn, script.state.talk.thinker)[variant % 2], "c", [*ACTIONS, *TIMED][variant % 9]),
         lambda: RivalWoke(at, RIVALS[variant % 2], float(variant)),
         lambda: RivalClaimed(at, RIVALS[variant % 2], float(variant), answering=variant % 5 == 0),
     ]
@@ -248,6 +261,17 @@ def check_timers(script: Script, before: State, happened: Event, commands: list[
     assert all(command.timers == book.wanted for command in last), "the disk is given something else"
 
 
+def check_actions(before: State, happened: Event, commands: list[Command]) -> None:
+    """Nobody is told that something is done before the broker has it; each call is answered in its own turn."""
+    bright = any(isinstance(each, Speak) and each.text == BRIGHT.replies[""] for each in commands)
+    told = any(isinstance(each, IntentDone) and each.ok and each.text == BRIGHT.replies[""] for each in commands)
+    if (bright and before.last_reply.text != BRIGHT.replies[""]) or told:
+        assert isinstance(happened, Acted)
+        assert happened.ok
+        assert before.acting is not None
+        assert (before.acting.turn, before.acting.action) == (happened.turn, happened.action)
+
+
 def check_personas(script: Script, commands: list[Command]) -> None:
     """All of a turn is one persona's, and no persona is told what was said to another."""
     talk, cast = script.state.talk, script.state.rules.cast
@@ -289,7 +313,7 @@ def to_idle(script: Script) -> None:
 @settings(max_examples=EVENTS // PER_SCRIPT, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
-        st.tuples(st.integers(0, 36), st.sampled_from([0, 0, 0, 0, 1, 2, -1]), st.integers(0, 47), st.floats(0, 30)),
+        st.tuples(st.integers(0, 38), st.sampled_from([0, 0, 0, 0, 1, 2, -1]), st.integers(0, 47), st.floats(0, 30)),
         min_size=PER_SCRIPT,
         max_size=PER_SCRIPT,
     ),
@@ -306,6 +330,7 @@ def test_anything_may_happen(choices: list[tuple[int, int, int, float]], rules: 
         check_manners(script, before, happened, commands)
         check_consent(script, before, happened, commands)
         check_personas(script, commands)
+        check_actions(before, happened, commands)
         check_timers(script, before, happened, commands)
     to_idle(script)
     ended = Counter(command.turn for command in script.commands if isinstance(command, TurnEnded))
