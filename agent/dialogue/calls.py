@@ -6,9 +6,11 @@ through has been decided before (`agent.thinking.policy`), with the user's conse
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from agent.commands import ShowEvent
 from agent.dialogue import actions, timers
-from agent.dialogue.state import Speaking, State, Step, Thinking
+from agent.dialogue.state import Speaking, State, Step, Thinking, enter
 from agent.dialogue.timerbook import Called
 from agent.events import IntentCalled
 from agent.requests import Intent, shown
@@ -19,6 +21,9 @@ def called(state: State, event: IntentCalled) -> Step:
     origin, intent = Called(event.turn, event.call), event.intent
     if not _at_work(state):
         return state, (origin.failed("too late: nothing was done"),)
+    if isinstance(state.activity, Thinking):
+        # What the model does itself is not done once more where it then has nothing to say.
+        state = enter(state, replace(state.activity, fallback=None))
     if intent.name == actions.INTENT:
         after, commands = actions.perform(state, event.at, intent, origin)
     elif intent.name in timers.INTENTS:

@@ -225,3 +225,13 @@ def test_a_wake_word_gives_a_call_up(script):
     script.time += 5
     assert not has(Hush, script.play(Acted(script.at, turn, "light", True)))
     assert not has(Speak, script.tick())
+
+
+def test_what_the_model_has_done_is_not_done_once_more(script):
+    """Where it is asked first (`local_first = false`), and then has nothing to say."""
+    script.state = State(Rules(actions={"light": LIGHT}, local_first=False))
+    script.wake()
+    turn = only(AskLlm, script.hear("turn on the living room light", ON)).turn
+    act = only(Act, script.play(IntentCalled(script.at, turn, "c1", ON)))
+    script.play(Acted(script.at, act.turn, "light", True))
+    assert not has(Act, script.play(ReplyDone(script.at, turn)))
