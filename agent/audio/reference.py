@@ -29,7 +29,7 @@ KEPT_S = 4.0
 LOST_S = 0.05
 TAIL_S = 0.6  # how long a room goes on sounding
 RUNS = 16
-LEAK_PPM = 100  # of a run's clock: an offset does no harm, but each change of it is a movement to an adaptive filter
+LEAK_PPM = 30  # of a run's clock: an offset does no harm, but each change of it is a movement to an adaptive filter
 
 
 class _Run:

@@ -30,7 +30,7 @@ from agent.hearing.spotter import Spotter
 from agent.hearing.wake import Detection, WakeEngine
 
 EARLY_S = 0.01  # the reference is read so much ahead, since stamps of both devices are not exact
-OVER_DB = 8.0
+OVER_DB = 10.0
 QUANTILE = 0.85
 LEARNING_DB = 0.03  # per period
 MARGIN_DB = 6.0  # over what is usually left

@@ -31,7 +31,22 @@ from agent.lab.resident import ResidentFailed
 from agent.lab.visitor import VoiceFailed
 from agent.models import ModelMissing
 
-NAMES = ("capture", "wake", "first-word", "endpoint", "rivals", "asr", "tts", "ttfa", "idle", "start", "mqtt", "noise")
+NAMES = (
+    "capture",
+    "wake",
+    "first-word",
+    "endpoint",
+    "rivals",
+    "asr",
+    "tts",
+    "ttfa",
+    "idle",
+    "start",
+    "mqtt",
+    "noise",
+    "bargein",
+    "selfwake",
+)
 DONE, USAGE, TEMPORARY, MISSING = 0, 2, 75, 78
 
 
