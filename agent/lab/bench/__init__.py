@@ -46,6 +46,7 @@ NAMES = (
     "noise",
     "bargein",
     "selfwake",
+    "intents",
 )
 DONE, USAGE, TEMPORARY, MISSING = 0, 2, 75, 78
 
