@@ -13,9 +13,8 @@ Rules:
 From the parent: AUDIO (mono int16 at the rate told by "format"; turn 0 is an earcon, mixed over the speech) · END ·
 drop (of the turns up to the record's) · duck {db ramp_ms} · volume {percent} · prepare.
 To the parent: ready · format {rate_hz sample channels} · device {ok reason} · audible (turn, mono_ns) · played (turn,
-position, mono_ns, delay) · drained (turn) · dropped (turn; delay 1: the device was silenced) · failed {reason} (turn) ·
-underrun (turn) · warning {text} · AUDIO, what was handed to the device, where `monitor` is set
-(`agent.audio.reference`).
+position, mono_ns, delay) · drained (turn) · dropped (turn; delay 1: the device fell silent) · failed {reason} (turn) ·
+underrun (turn) · warning {text} · AUDIO, what the device was handed, where `monitor` is set (`agent.audio.reference`).
 """
 
 from __future__ import annotations

@@ -32,7 +32,8 @@ from agent.hearing.preroll import Preroll
 from agent.hearing.selfwake import OwnWords, Scorer
 from agent.hearing.spotter import Spotter
 from agent.hearing.wake import Detection, WakeEngine
-from agent.lab.acoustics import FULL, EchoPath, Wave, impulse_response, pcm
+from agent.lab.acoustics import EchoPath, Wave
+from agent.lab.airborne import Air, Microphone
 from agent.requests import SayRequest
 
 START_S = 1000.0  # of the monotonic clock
@@ -42,7 +43,6 @@ FILL = 2  # periods from one filling to the next
 LATE_S = 0.001
 HANDOVER_S = 0.02
 SPOKEN_DB = 58.0  # loud parts of the visitor at the microphone, dB re 1 LSB²: -32 dBFS
-NOISE = 8.0  # LSB
 AFTER_S = 1.5
 
 
@@ -123,57 +123,6 @@ class _Device:
                 pass
 
 
-class _Air:
-    """The way from loudspeaker to microphone, period by period."""
-
-    def __init__(self, path: EchoPath, gain: float) -> None:
-        response = impulse_response(path.t60_s, path.seed) if path.t60_s else np.ones(1)
-        self._response = np.pad(response * gain, (round(path.delay_ms * RATE_HZ / 1000), 0))
-        self._size = 1 << int(np.ceil(np.log2(len(self._response) + PERIOD)))
-        self._spectrum = np.fft.rfft(self._response, self._size)
-        self._limit = None if path.clip_dbfs is None else FULL * 10 ** (path.clip_dbfs / 20)
-        self._tail = np.zeros(self._size)
-
-    def carry(self, played: Wave) -> Wave:
-        bent = played if self._limit is None else self._limit * np.tanh(played / self._limit)
-        self._tail += np.fft.irfft(np.fft.rfft(bent, self._size) * self._spectrum, self._size)
-        heard = self._tail[:PERIOD].copy()
-        self._tail = np.concatenate((self._tail[PERIOD:], np.zeros(PERIOD)))
-        return heard
-
-
-class _Microphone:
-    """Takes the air down by a clock of its own."""
-
-    def __init__(self, ppm: float, rng: np.random.Generator) -> None:
-        self._step = 1 / (1 + ppm * 1e-6)
-        self._rng = rng
-        self._air = np.zeros(4)
-        self._start = -4  # index of the first sample of `_air`
-        self._position = 0
-
-    def hear(self, air: Wave) -> list[Block]:
-        self._air = np.concatenate((self._air, air))
-        blocks = []
-        while (last := (self._position + PERIOD) * self._step + 3) < self._start + len(self._air):
-            place = (self._position + np.arange(PERIOD)) * self._step - self._start
-            whole = np.floor(place).astype(int)
-            d = place - whole
-            a = self._air
-            sound = (
-                -d * (d - 1) * (d - 2) / 6 * a[whole - 1]
-                + (d + 1) * (d - 1) * (d - 2) / 2 * a[whole]
-                - (d + 1) * d * (d - 2) / 2 * a[whole + 1]
-                + (d + 1) * d * (d - 1) / 6 * a[whole + 2]
-            )
-            sound = sound + self._rng.normal(0, NOISE, PERIOD)
-            blocks.append(Block(pcm(sound), self._position, START_S + self._position * self._step / RATE_HZ))
-            self._position += PERIOD
-            if last - self._start > RATE_HZ:
-                self._air, self._start = self._air[RATE_HZ // 2 :], self._start + RATE_HZ // 2
-        return blocks
-
-
 class Duet:
     """`engine`: the wake words; all scenes share it, one after the other."""
 
@@ -186,8 +135,8 @@ class Duet:
         reference, guard = Reference(), self.scored(scene.reply) if scene.guarded else OwnWords()
         device = _Device(scene.reply, reference, rng)
         gain = 0.0 if scene.echo_db is None else 10 ** ((SPOKEN_DB + scene.echo_db - self._echo_db(scene)) / 20)
-        air = _Air(scene.path, gain)
-        microphone = _Microphone(scene.path.drift_ppm, rng)
+        air = Air(scene.path, gain)
+        microphone = Microphone(scene.path.drift_ppm, rng, START_S)
         listener = _Listener(self._engines, self._config, reference, guard)
         talker = _Talker()
         words = _spoken(scene)
@@ -233,7 +182,7 @@ class Duet:
     def _echo_db(self, scene: Scene) -> float:
         """Of the loud parts of the echo, unduckt, with a gain of 1."""
         whole = scene.reply[: len(scene.reply) // PERIOD * PERIOD].astype(np.float64).reshape(-1, PERIOD)
-        air = _Air(scene.path, 1.0)
+        air = Air(scene.path, 1.0)
         return loud_db(np.concatenate([air.carry(period) for period in whole]))
 
 

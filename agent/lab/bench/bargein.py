@@ -3,8 +3,9 @@
 Offline, in a simulated room with the daemon's own parts; `agent.lab.duet` says what is real there and what is not.
 `detected` (echo in dB, relative to the visitor → share): `n` times at each level, by all visitors' voices, whose words
 are as reverberant as the echo (T60 0.2 s), with clocks that drift apart by 100 ppm one way or the other and a
-loudspeaker that bends the sound, each time in another room, with an echo filter that knew nothing of it when the reply began: the
-visitor speaks 4 to 6 s after that. `detected_alone`: the same words without an echo, which bounds the others.
+loudspeaker that bends the sound, each time in another room, with an echo filter that knew nothing of it when the reply
+began: the visitor speaks 4 to 6 s after that. `detected_alone`: the same words without an echo, which bounds the
+others.
 `missed_up_to_6db`: the worst share up to +6 dB.
 
 `silence_p50_ms silence_p95_ms`: from the last loud sample of the word to the last sample of the reply that leaves the
