@@ -1,7 +1,7 @@
 """The picture of `voice-agent bench noise --json`: `python -m agent.lab.noiseplot FIGURES.json PICTURE.png`.
 
 One panel for each engine, one line for each condition, one mark for each treatment. So one sees at once whether a
-treatment moves the marks to the left, where nothing is missed.
+treatment moves the marks to the left, where nothing is missed. More errors than words are drawn as 100 percent.
 """
 
 from __future__ import annotations
@@ -52,19 +52,23 @@ def _panel(axes: Any, title: str, rates: Mapping[str, Mapping[str, float]], cond
     axes.set_title(title, loc="left", size=10, weight="bold")
     axes.set_xlim(-4, 104)
     axes.set_yticks(range(len(conditions)), [condition.replace("_", " ") for condition in conditions])
-    axes.invert_yaxis()
+    axes.set_ylim(len(conditions) - 0.5, -0.5)
     axes.grid(axis="x", color=GRID, lw=0.6)
     axes.tick_params(length=0)
     axes.set_xlabel("percent", loc="right", size=8, color=QUIET)
     for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
     for y, condition in enumerate(conditions):
-        values = [100 * rates[condition][treatment] for treatment in MARKS]
+        values = [_percent(rates[condition][treatment]) for treatment in MARKS]
         axes.plot([min(values), max(values)], [y, y], color=GRID, lw=3, zorder=1, solid_capstyle="round")
     for treatment, (marker, colour, label) in MARKS.items():
-        values = [100 * rates[condition][treatment] for condition in conditions]
+        values = [_percent(rates[condition][treatment]) for condition in conditions]
         style = {"ls": "none", "ms": 6, "mew": 1.5, "fillstyle": "none" if treatment == "raw" else "full"}
         axes.plot(values, range(len(conditions)), marker, color=colour, label=label, zorder=2, **style)
+
+
+def _percent(rate: float) -> float:
+    return min(100 * rate, 100.0)
 
 
 if __name__ == "__main__":

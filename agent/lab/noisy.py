@@ -22,7 +22,7 @@ from agent.lab.acoustics import Wave, amplified, crowd, fan, music, pcm, reverbe
 NOISE_S = 20.0
 SNR_DB = (20, 10, 0)
 T60_S = (0.2, 0.5)
-GAIN_DB = (-30, -20, 20)
+GAIN_DB = (-30, 20)
 FLOOR_LSB = 2.0  # RMS: a quiet microphone's
 APART = 7919  # samples between the stretches of noise; prime, so that none comes twice
 LEVEL = 1  # of suppression: 12 dB
