@@ -8,6 +8,7 @@ Theory:
   bench can say (`bench endpoint`), so what is doubtful stays *open*.
 - A number may go on ("twenty … five", "five … minutes", "seven … thirty") whatever it belongs to: open, or hanging
   where a command lacks its unit. So may an hour ("one hour … and ten minutes").
+- A single word ("cancel", "stop") is a command, and how longer ones begin: open.
 - The last word of a name or a message (`FREE` slots) may always be followed by another.
 - In Korean the verb ends the sentence, and its ending tells that it does; particles at the end tell that it does not.
 
@@ -32,8 +33,8 @@ class Grammar:
 
     `hanging`: cannot end a sentence; `bare`: nor can these word groups, if they are all of it; `numbers`: words that a
     number may go on after; `units`: words after which a smaller unit may follow; `timing`: where a number in the
-    sentence needs a unit; `asking`: what questions begin with; `stranded`: words that end some questions, though they
-    hang elsewhere.
+    sentence needs a unit; `reminding`: where something is missing to be reminded of; `asking`: what questions begin
+    with; `stranded`: words that end some questions, though they hang elsewhere.
     """
 
     hanging: frozenset[str]
@@ -41,6 +42,7 @@ class Grammar:
     numbers: frozenset[str]
     units: frozenset[str]
     timing: frozenset[str]
+    reminding: frozenset[str]
     asking: frozenset[str]
     stranded: frozenset[str] = frozenset()
 
@@ -73,6 +75,7 @@ _EN = Grammar(
     ),
     units=_set("hour hours day days week weeks"),
     timing=_set("timer timers remind reminder"),
+    reminding=_set("remind"),
     asking=_set(
         "what what's whats who who's whos where where's when when's why how how's which whose is are was "
         "were do does did "
@@ -103,6 +106,7 @@ _DE = Grammar(
     ),
     units=_set("stunde stunden tag tage tagen woche wochen"),
     timing=_set("timer erinnere erinner erinnerung"),
+    reminding=_set("erinnere erinner"),
     asking=_set("was wer wo wann warum wie welche welcher welches wessen wohin woher ist sind war hat kann gibt"),
     stranded=_set("das er ist sind war hat kann wird an"),
 )
@@ -133,7 +137,10 @@ def _inflected(plain: str, intent: Intent | None, grammar: Grammar, asked: bool)
     last = words[-1]
     number = last in grammar.numbers or last[-1].isdigit()
     if intent is not None:
-        return "open" if number or last in grammar.units or _ends_freely(plain, intent) else "complete"
+        if "message" not in intent.slots and not grammar.reminding.isdisjoint(words):
+            return "hanging"
+        doubtful = number or last in grammar.units or len(words) == 1 or _ends_freely(plain, intent)
+        return "open" if doubtful else "complete"
     question = words[0] in grammar.asking
     if grammar.bare.fullmatch(plain) or (number and not grammar.timing.isdisjoint(words)):
         return "hanging"
@@ -147,7 +154,7 @@ def _inflected(plain: str, intent: Intent | None, grammar: Grammar, asked: bool)
 def _korean(plain: str, intent: Intent | None) -> Hint:
     last = plain.split()[-1]
     if intent is not None:
-        return "open" if _KO_NUMBER.search(last) or _ends_freely(plain, intent) else "complete"
+        return "open" if plain == last or _KO_NUMBER.search(last) or _ends_freely(plain, intent) else "complete"
     if _KO_COMPLETE.search(last):
         return "complete"
     return "hanging" if _KO_HANGING.search(last) else "open"

@@ -42,7 +42,6 @@ def test_hanging(text: str, language: str) -> None:
     ("text", "intent", "language"),
     [
         ("What time is it?", TIME, "en"),
-        ("stop", Intent("stop"), "en"),
         ("Turn it up.", Intent("volume_up"), "en"),
         ("Set a timer for five minutes.", TIMER, "en"),
         ("Cancel the pasta timer.", Intent("timer_cancel", {"name": "pasta"}), "en"),
@@ -67,6 +66,8 @@ def test_complete(text: str, intent: Intent | None, language: str) -> None:
         ("Tell me a joke", None, "en"),
         ("Tell me a joke please", None, "en"),
         ("Tell me more", None, "en"),
+        ("Cancel", Intent("stop"), "en"),
+        ("멈춰", Intent("stop"), "ko"),
         ("Yet an alarm for half past seven", None, "en"),
         ("What is that?", None, "en"),
         ("Where are you from?", None, "en"),
@@ -94,3 +95,8 @@ def test_whatever_is_heard_has_an_answer(text: str, language: str, command: bool
 @given(st.text(max_size=100))
 def test_what_is_no_command_and_no_question_is_never_cut_short(text: str) -> None:
     assert completeness(text.replace("?", " "), None, "en") != "complete"
+
+
+def test_who_wants_to_be_reminded_says_of_what() -> None:
+    assert completeness("Remind me in ten minutes.", Intent("timer_set", {"seconds": 600}), "en") == "hanging"
+    assert completeness("Erinnere mich in zehn Minuten", Intent("timer_set", {"seconds": 600}), "de") == "hanging"
