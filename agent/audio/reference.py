@@ -23,7 +23,7 @@ import numpy as np
 from agent.audio.pcm import RATE_HZ, Samples
 from agent.audio.resample import Floats, Resampler
 from agent.audio.streamclock import SECOND_NS, StreamClock
-from agent.records import MAX_PAYLOAD, Kind, Record
+from agent.records import Record
 
 KEPT_S = 4.0
 LOST_S = 0.05
@@ -116,7 +116,7 @@ class Reference:
         return self._turn
 
     def put(self, record: Record, rate_hz: int) -> None:
-        """What the child has told (`told`)."""
+        """What the child has told (`agent.audio.monitor`)."""
         pcm = np.frombuffer(record.payload, "<i2")
         with self._lock:
             self._turn = record.turn
@@ -154,21 +154,3 @@ class Reference:
             for run in self._runs:
                 run.add_to(out, at)
         return out
-
-
-def told(pcm: Floats, position: int, at: float, waiting: int, turn: int, rate_hz: int) -> list[Record]:
-    """What was handed to the device as AUDIO records. `position`: the device's count of frames; `at`: monotonic seconds
-    at which the first of them is in the air; `waiting`: frames before it, 0 where the device was dry."""
-    step = MAX_PAYLOAD // 2
-    whole = np.clip(np.rint(pcm), -32_768, 32_767).astype("<i2")
-    return [
-        Record(
-            Kind.AUDIO,
-            whole[start : start + step].tobytes(),
-            turn,
-            position + start,
-            round((at + start / rate_hz) * SECOND_NS),
-            waiting + start,
-        )
-        for start in range(0, len(whole), step)
-    ]

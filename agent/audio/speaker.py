@@ -30,10 +30,10 @@ from typing import Any
 import numpy as np
 
 from agent.audio.alsa import DeviceError, Wish, mixer, open_pcm, set_volume
+from agent.audio.monitor import told
 from agent.audio.output import CLOSE_S, Output
 from agent.audio.playqueue import EARCON, Ledger, Mark, PlayQueue, loudness
 from agent.audio.realtime import schedule_realtime
-from agent.audio.reference import told
 from agent.parent import Parent
 from agent.records import Kind, Record, split_message
 

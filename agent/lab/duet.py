@@ -18,10 +18,11 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from agent.audio.monitor import told
 from agent.audio.pcm import PERIOD, RATE_HZ, Block, Samples
 from agent.audio.playback import LOUD, SOFT
 from agent.audio.playqueue import PlayQueue
-from agent.audio.reference import Reference, told
+from agent.audio.reference import Reference
 from agent.commands import Command, Duck, Hush
 from agent.config import WakeSection
 from agent.dialogue.state import State

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from agent.audio.monitor import told
 from agent.audio.pcm import RATE_HZ
-from agent.audio.reference import LOST_S, TAIL_S, Reference, told
+from agent.audio.reference import LOST_S, TAIL_S, Reference
 
 DEVICE_HZ = 48_000
 START_S = 500.0
