@@ -335,6 +335,8 @@ class SickLlm(SickServer[Seen]):
                 if not early:
                     break
         writer.close()
+        if self._down.is_set():
+            writer.transport.abort()  # nobody takes what is still to be sent
         with suppress(ConnectionError, asyncio.CancelledError, ssl.SSLError):
             await writer.wait_closed()
 
