@@ -3,7 +3,8 @@
 Rules:
 - Whatever is handed to the speaker is scored by a wake engine of its own, in order, in a thread with low priority. That
   is 20 to 60 times as fast as speech, and begins when the sound is handed over; so the score is there long before the
-  word is, and nothing waits for it. Sound that is not scored yet is guarded as if it held the word.
+  word is, and nothing waits for it. Sound that is not scored yet guards nothing: a machine that is too busy to score
+  may wake itself, but is never deaf for it.
 - A score counts from a share of the word's threshold on (`SHARE`): a room may raise it.
 - A window reaches from `BEFORE_S` before the score to `AFTER_S` after it: engines decide a little earlier or later, and
   the echo comes late and takes its time.
@@ -96,8 +97,7 @@ def _guarded(known: _Turn, at: float) -> bool:
     seconds = known.anchor[0] + at - known.anchor[1]
     if seconds > known.said_s + AFTER_S:
         return False
-    unknown = known.scored_s < known.said_s and seconds > known.scored_s
-    return unknown or any(start <= seconds <= end for start, end in known.windows)
+    return any(start <= seconds <= end for start, end in known.windows)
 
 
 class SelfWake:

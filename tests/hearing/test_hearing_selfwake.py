@@ -54,12 +54,11 @@ def test_nothing_is_guarded_before_it_sounds() -> None:
     assert not own.guarded(AT + 4.0)
 
 
-def test_what_is_not_scored_yet_is_guarded() -> None:
+def test_what_is_not_scored_yet_makes_nobody_deaf() -> None:
     own = words(scored_s=3.0, high=[])
-    assert not own.guarded(AT + 2.0)
-    assert own.guarded(AT + 3.5)
-    own.scored(1, 10.0, [])
     assert not own.guarded(AT + 3.5)
+    own.scored(1, 10.0, [4.0])
+    assert own.guarded(AT + 4.0)
 
 
 def test_what_was_dropped_guards_no_more() -> None:

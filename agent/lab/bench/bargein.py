@@ -4,7 +4,7 @@ Offline, in a simulated room with the daemon's own parts; `agent.lab.duet` says 
 `detected` (echo in dB, relative to the visitor → share): `n` times at each level, by all visitors' voices, whose words
 are as reverberant as the echo (T60 0.2 s), with clocks that drift apart by 100 ppm one way or the other and a
 loudspeaker that bends the sound, each time in another room, with an echo filter that knew nothing of it when the reply
-began: the visitor speaks 4 to 6 s after that. `detected_alone`: the same words without an echo, which bounds the
+began: the visitor speaks 4 to 5 s after that. `detected_alone`: the same words without an echo, which bounds the
 others.
 `missed_up_to_6db`: the worst share up to +6 dB.
 
@@ -95,7 +95,7 @@ def _level(duet: Duet, replies: list[Samples], echo_db: int | None, progress: Pr
 def _scene(reply: Samples, voice: Voice, number: int, echo_db: int | None) -> Scene:
     drift_ppm = 100.0 if number % 2 else -100.0
     path = EchoPath(t60_s=T60_S, clip_dbfs=CLIP_DBFS, drift_ppm=drift_ppm, seed=number + 3)
-    return Scene(reply, in_room(say(WAKE, voice).samples, number), 4.0 + 0.13 * number, echo_db, path, number)
+    return Scene(reply, in_room(say(WAKE, voice).samples, number), 4.0 + 0.07 * number, echo_db, path, number)
 
 
 def _count(outcome: Outcome, scene: Scene, voice: Voice, tally: _Tally) -> None:
