@@ -43,7 +43,7 @@ PAUSES_MS = (200, 300, 400, 500, 600)
 EARLY_MS = 200
 BEFORE_S, GAP_S, AFTER_S = 2.5, 0.4, 2.5
 NOISE = 10.0  # LSB RMS
-PAUSE_MS, APART_MS = 150, 650  # of people reading
+PAUSE_MS, APART_MS = 150, 600  # of people reading
 ENOUGH_S = 4.0
 LOOKED_AT = (
     ("command", "set a timer for | ten minutes"),
