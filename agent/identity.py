@@ -8,6 +8,7 @@ import re
 import socket
 
 MAX_DEVICE = 64
+MEETING = "room"  # below the topics' base: where the devices of a room meet, so the name of none
 
 
 def device_name(configured: str | None) -> str:
@@ -21,6 +22,6 @@ def device_id(device: str) -> str:
 
 
 def slug(host: str) -> str:
-    """A host name as the name of a device: `^[a-z0-9_-]{1,64}$`."""
-    short = host.split(".", 1)[0].lower()
-    return re.sub(r"[^a-z0-9_-]+", "-", short).strip("-")[:MAX_DEVICE] or "voice-agent"
+    """A host name as the name of a device: `^[a-z0-9_-]{1,64}$`, and not `MEETING`."""
+    short = re.sub(r"[^a-z0-9_-]+", "-", host.split(".", 1)[0].lower()).strip("-")[:MAX_DEVICE]
+    return f"{short}-device" if short == MEETING else short or "voice-agent"

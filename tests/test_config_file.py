@@ -198,6 +198,11 @@ def test_quiet_hours_as_text_and_as_tomls_own_time(tmp_path: Path) -> None:
     assert (room.quiet_from, room.quiet_to) == (time(22), time(7))
 
 
+def test_a_device_is_not_called_like_the_place_where_devices_meet(tmp_path: Path) -> None:
+    assert "choose another name" in problems(tmp_path, '[mqtt]\ndevice = "room"')["mqtt.device"].message
+    assert load(write(tmp_path, '[mqtt]\ndevice = "living-room"')).mqtt.device == "living-room"
+
+
 def test_absent_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"no\.toml: cannot be read: No such file"):
         load(tmp_path / "no.toml")

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from agent.config.values import CredentialName, Name, Section
+from agent.identity import MEETING
 
 
 class MqttSection(Section):
@@ -32,6 +33,13 @@ class MqttSection(Section):
     keepalive_s: Annotated[int, Field(ge=5, le=600)] = Field(
         15, description="a lost broker is noticed within twice that"
     )
+
+    @field_validator("device")
+    @classmethod
+    def _own(cls, device: str | None) -> str | None:
+        if device == MEETING:
+            raise ValueError(f'"{MEETING}" is where devices meet in topics; choose another name, such as "living-room"')
+        return device
 
     @model_validator(mode="after")
     def _certificate(self) -> MqttSection:

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from agent.config import Config
-from agent.identity import device_id
+from agent.identity import MEETING, device_id
 from agent.mqtt import discovery
 from agent.mqtt.happenings import Connected, Happening, Lost, Published, Received, Subscribed
 from agent.mqtt.keeper import client_id, machine_id
@@ -54,7 +54,7 @@ def filters(topics: Topics, prefix: str) -> tuple[str, ...]:
     name = device_id(topics.device)
     return (
         f"{topics.root}/#",
-        f"{topics.base}/room/+/member/{topics.device}",
+        f"{topics.base}/{MEETING}/+/member/{topics.device}",
         discovery.topic(prefix, topics.device),
         f"{prefix}/+/{name}/config",
         f"{prefix}/+/{name}/+/config",

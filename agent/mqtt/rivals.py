@@ -30,6 +30,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.commands import Bid, Claim
 from agent.events import Instant, PeersChanged, RivalClaimed, RivalWoke
+from agent.identity import MEETING
 from agent.mqtt.happenings import Received
 from agent.mqtt.limits import Seldom, TokenBucket
 from agent.mqtt.topics import ONLINE, STATUS, Message, Topics
@@ -70,7 +71,7 @@ class Rivals:
     def __init__(self, topics: Topics, group: str | None) -> None:
         """`group`: None where the device is in none; then this reads and says nothing."""
         base, self._device = topics.base, topics.device
-        self._room = f"{base}/room/{group}"
+        self._room = f"{base}/{MEETING}/{group}"
         self._wake = f"{self._room}/wake"
         self._members_of = f"{self._room}/member/"
         self._status = re.compile(rf"{re.escape(base)}/([^/]+)/{STATUS}")

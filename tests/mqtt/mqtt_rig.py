@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -75,11 +76,19 @@ class Broker:
         return (self._folder / "mosquitto.log").read_text()
 
     def _end(self, how: signal.Signals) -> None:
-        if self._process is not None:
-            self._process.send_signal(how)
-            self._process.send_signal(signal.SIGCONT)
-            self._process.wait(PATIENCE_S)
-            self._process = None
+        """Ask until it ends: mosquitto listens before its loop begins, and forgets a SIGTERM that comes in between."""
+        if self._process is None:
+            return
+        process, self._process = self._process, None
+
+        def ended() -> bool:
+            process.send_signal(how)
+            process.send_signal(signal.SIGCONT)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(1.0)
+            return process.poll() is not None
+
+        wait_until(ended, "the broker to end")
 
     def _accepts(self) -> bool:
         with socket.socket() as probe:

@@ -158,7 +158,14 @@ def test_a_name_is_one_level_of_a_topic(name: str, as_level: str) -> None:
 
 @pytest.mark.parametrize(
     ("host", "device"),
-    [("Kitchen.local", "kitchen"), ("my pi!", "my-pi"), ("küche", "k-che"), ("", "voice-agent"), ("x" * 99, "x" * 64)],
+    [
+        ("Kitchen.local", "kitchen"),
+        ("my pi!", "my-pi"),
+        ("küche", "k-che"),
+        ("", "voice-agent"),
+        ("x" * 99, "x" * 64),
+        ("Room.local", "room-device"),  # where the devices of a room meet
+    ],
 )
 def test_a_host_name_becomes_the_name_of_a_device(host: str, device: str) -> None:
     assert slug(host) == device
