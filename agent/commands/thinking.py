@@ -39,7 +39,7 @@ class Confirmed:
 
 @dataclass(frozen=True, slots=True)
 class IntentDone:
-    """What came of `agent.events.IntentCalled`. `text`: what would have been said to the user, as data for the model."""
+    """What came of `agent.events.IntentCalled`. `text`: what would have been said to the user; data to the model."""
 
     turn: Turn
     call: str

@@ -30,7 +30,7 @@ from agent.requests import Intent, SayRequest, Value
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Silence in ms that ends an utterance: as a rule, after words that are complete, after words that have to go on."""
+    """Silence in ms that ends an utterance: as a rule, after complete words, after words that have to go on."""
 
     open_ms: int = 700
     complete_ms: int = 250
@@ -253,7 +253,7 @@ class State:
     settings: Mapping[str, Held] = field(default_factory=dict)
     restart_from: float | None = None
     silent_from: float | None = None
-    duck: Ducking = Ducking()
+    duck: Ducking = field(default_factory=Ducking)
     health: Mapping[Part, PartHealth] = field(default_factory=dict)
     group: Group = field(default_factory=Group)
     book: Book = field(default_factory=Book)
