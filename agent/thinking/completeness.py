@@ -10,6 +10,8 @@ Theory:
   where a command lacks its unit. So may an hour ("one hour … and ten minutes").
 - A single word ("cancel", "stop") is a command, and how longer ones begin: open.
 - The last word of a name or a message (`FREE` slots) may always be followed by another.
+- A command about timers that has not named one yet may still do so ("how much time is left … on the pasta timer"), and
+  an alarm may still get its day: it is complete behind the thing itself or its minutes and seconds, else open.
 - In Korean the verb ends the sentence, and its ending tells that it does; particles at the end tell that it does not.
 
 Pure. Word lists are closed classes of a language's grammar, not sentences that somebody may say.
@@ -24,6 +26,7 @@ from agent.events import Hint
 from agent.requests import Intent
 
 FREE = frozenset({"name", "message"})  # slots that hold whatever is said
+TIMING = ("timer_", "alarm_", "snooze")  # how the intents of timers and alarms begin
 SHORTEST = 4  # words of a question that may be complete
 
 
@@ -34,7 +37,8 @@ class Grammar:
     `hanging`: cannot end a sentence; `bare`: nor can these word groups, if they are all of it; `numbers`: words that a
     number may go on after; `units`: words after which a smaller unit may follow; `timing`: where a number in the
     sentence needs a unit; `reminding`: where something is missing to be reminded of; `asking`: what questions begin
-    with; `stranded`: words that end some questions, though they hang elsewhere.
+    with; `stranded`: words that end some questions, though they hang elsewhere; `things`: what ends a command about
+    timers and alarms.
     """
 
     hanging: frozenset[str]
@@ -45,6 +49,7 @@ class Grammar:
     reminding: frozenset[str]
     asking: frozenset[str]
     stranded: frozenset[str] = frozenset()
+    things: frozenset[str] = frozenset()
 
 
 def _set(words: str) -> frozenset[str]:
@@ -82,6 +87,7 @@ _EN = Grammar(
         "can could will would should has have"
     ),
     stranded=_set("for from about with like in at to of is are was do does it"),
+    things=_set("timer timers alarm alarms reminder reminders minute minutes second seconds"),
 )
 _DE = Grammar(
     hanging=_set(
@@ -109,6 +115,7 @@ _DE = Grammar(
     reminding=_set("erinnere erinner"),
     asking=_set("was wer wo wann warum wie welche welcher welches wessen wohin woher ist sind war hat kann gibt"),
     stranded=_set("das er ist sind war hat kann wird an"),
+    things=_set("timer wecker erinnerung erinnerungen minute minuten sekunde sekunden"),
 )
 _GRAMMARS = {"en": _EN, "de": _DE}
 
@@ -140,7 +147,8 @@ def _inflected(plain: str, intent: Intent | None, grammar: Grammar, asked: bool)
         if "message" not in intent.slots and not grammar.reminding.isdisjoint(words):
             return "hanging"
         doubtful = number or last in grammar.units or len(words) == 1 or _ends_freely(plain, intent)
-        return "open" if doubtful else "complete"
+        longer = intent.name.startswith(TIMING) and last not in grammar.things
+        return "open" if doubtful or longer else "complete"
     question = words[0] in grammar.asking
     if grammar.bare.fullmatch(plain) or (number and not grammar.timing.isdisjoint(words)):
         return "hanging"
