@@ -124,10 +124,13 @@ def receipts(turns: Sequence[Turn]) -> Check:
 
 
 def honesty(turns: Sequence[Turn], heard: Heard) -> Check:
-    """First audio by the receipts and as the room heard it, from the visitor's last sound, are the same."""
+    """First audio by the receipts and as the room heard it, from the visitor's last sound, are the same.
+
+    Not of a failure: the sound that tells of it comes right before its first word.
+    """
     apart = []
     for turn in turns:
-        measured = first_sound_ms(turn, heard)
+        measured = None if turn.scene.outcome == "failed" else first_sound_ms(turn, heard)
         if measured is not None:
             apart.append((abs(measured - turn.receipt["ttfa_ms"]), turn, measured))
     wrong = [
