@@ -23,6 +23,7 @@ ExecStart=/usr/bin/python3 /opt/voice-agent/probe.py '{plan}'
 ExecReload=
 WatchdogSec=0
 Restart=no
+RestartForceExitStatus=
 """
 # Of the documentation's networks, as addresses of the machine's own loopback device: nothing leaves it.
 CLOUD, LAN, PORT = "203.0.113.7", "192.168.77.1", 8099
