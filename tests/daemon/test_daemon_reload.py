@@ -162,7 +162,7 @@ def test_a_bad_file_changes_nothing_and_names_all_that_is_wrong(reloads: Reloads
         assert key in told["message"]
         assert any(key in line for line in rejected)
     reloads.systemd.wait(lambda text: text.startswith("STATUS=idle (reload refused: "), RELOAD_S, mark)
-    assert reloads.reload({"wake.threshold": 0.5, "endpoint.silence_ms": 800, "tts.voice": "nobody"})[1]["ok"] is False
+    assert reloads.reload({"wake.threshold": 0.5, "endpoint.silence_ms": 700, "tts.voice": "nobody"})[1]["ok"] is False
     assert "tts" in life.wait("event/reload")["message"]
     assert life.children() == before
     assert reloads.say("Still here.")["data"]["heard"] == "Still here."
