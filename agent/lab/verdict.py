@@ -20,6 +20,7 @@ LEAST_FOUND = 0.6  # of a reply, that the second recogniser has to find again; u
 MOST_APART_MS = 150  # between what a receipt says and what the room heard
 LOUD = 200  # int16; a voice, not the resampler's ripple
 HEAR_S = 0.3
+QUIET_S = 0.04  # before a sound that is one of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +146,18 @@ def honesty(turns: Sequence[Turn], heard: Heard) -> Check:
 def first_sound_ms(turn: Turn, heard: Heard) -> int | None:
     """From the visitor's last sound to the answer's first, as the room heard both; None where there was none.
 
-    It is looked for around the moment the receipt claims, since an acknowledging sound may come before it.
+    Looked for around the moment the receipt claims: the beginning nearest to it, since a sound of ours (acknowledging,
+    or for those who wait) may come right before the first word.
     """
     if turn.last_loud is None or turn.audible is None:
         return None
     since = max(turn.audible - HEAR_S, turn.last_loud)
     loud = np.flatnonzero(np.abs(_cut(heard, since, turn.audible + 2.0).astype(np.int32)) > LOUD)
-    return round((since + loud[0] / RATE_HZ - turn.last_loud) * 1000) if len(loud) else None
+    if not len(loud):
+        return None
+    begins = loud[np.diff(loud, prepend=-RATE_HZ) > QUIET_S * RATE_HZ] / RATE_HZ + since
+    nearest = float(begins[np.argmin(np.abs(begins - turn.audible))])
+    return round((nearest - turn.last_loud) * 1000)
 
 
 def replies(turns: Sequence[Turn], heard: Heard, listener: Listener) -> Check:

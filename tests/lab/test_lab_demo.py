@@ -211,6 +211,13 @@ def test_checks_pass_what_is_right() -> None:
     assert verdict.open_sentences([turn(LOCAL)]) is None
 
 
+def test_a_sound_of_ours_before_the_first_word_is_not_the_word() -> None:
+    heard = room_with_sound_at(3.8)
+    heard.samples[round(3.55 * RATE_HZ) : round(3.75 * RATE_HZ), 1] = 3000
+    assert verdict.first_sound_ms(turn(LOCAL), heard) == 800
+    assert verdict.honesty([turn(LOCAL)], heard).ok
+
+
 def test_checks_refuse_what_is_wrong() -> None:
     assert "failed, not answered" in verdict.outcomes([turn(LOCAL, outcome="failed")]).reasons[0]
     misheard = replace(turn(LOCAL, transcript="what lime is it"), notices=())
