@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from agent.audio.pcm import RATE_HZ, Samples
+from agent.config import Conversation
 from agent.lab.listener import Listener
 from agent.lab.room import Heard
 from agent.lab.scoring import found, total_word_error_rate, words
@@ -20,6 +21,7 @@ LEAST_FOUND = 0.6  # of a reply, that the second recogniser has to find again; u
 MOST_APART_MS = 150  # between what a receipt says and what the room heard
 LOUD = 200  # int16; a voice, not the resampler's ripple
 HEAR_S = 0.3
+SOUND_MS = 400  # from when the sound for those who wait is due to its end
 QUIET_S = 0.04  # before a sound that is one of its own
 
 
@@ -127,11 +129,13 @@ def receipts(turns: Sequence[Turn]) -> Check:
 def honesty(turns: Sequence[Turn], heard: Heard) -> Check:
     """First audio by the receipts and as the room heard it, from the visitor's last sound, are the same.
 
-    Not of a failure: the sound that tells of it comes right before its first word.
+    Not of a failure: the sound that tells of it comes right before its first word. Nor where the sound for those who
+    wait is in the air when the first word begins: nobody can tell the one from the other.
     """
     apart = []
     for turn in turns:
-        measured = None if turn.scene.outcome == "failed" else first_sound_ms(turn, heard)
+        covered = turn.scene.outcome == "failed" or _waits(turn.receipt["ttfa_ms"])
+        measured = None if covered else first_sound_ms(turn, heard)
         if measured is not None:
             apart.append((abs(measured - turn.receipt["ttfa_ms"]), turn, measured))
     wrong = [
@@ -141,6 +145,11 @@ def honesty(turns: Sequence[Turn], heard: Heard) -> Check:
     ]
     worst = max((distance for distance, _, _ in apart), default=0)
     return Check("first sound", not wrong, f"receipts and room at most {worst} ms apart", tuple(wrong))
+
+
+def _waits(ttfa_ms: int | None) -> bool:
+    every = Conversation().thinking_sound_ms
+    return ttfa_ms is not None and ttfa_ms >= every and ttfa_ms % every < SOUND_MS
 
 
 def first_sound_ms(turn: Turn, heard: Heard) -> int | None:

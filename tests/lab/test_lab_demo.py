@@ -218,6 +218,11 @@ def test_a_sound_of_ours_before_the_first_word_is_not_the_word() -> None:
     assert verdict.honesty([turn(LOCAL)], heard).ok
 
 
+def test_where_the_sound_for_those_who_wait_covers_the_first_word_nothing_is_compared() -> None:
+    assert verdict.honesty([turn(LOCAL, ttfa_ms=1900)], room_with_sound_at(4.7)).ok
+    assert not verdict.honesty([turn(LOCAL, ttfa_ms=1700)], room_with_sound_at(4.4)).ok
+
+
 def test_checks_refuse_what_is_wrong() -> None:
     assert "failed, not answered" in verdict.outcomes([turn(LOCAL, outcome="failed")]).reasons[0]
     misheard = replace(turn(LOCAL, transcript="what lime is it"), notices=())
