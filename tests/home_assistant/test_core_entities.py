@@ -111,9 +111,12 @@ def test_each_component_became_one_entity(house: House, registered: dict[str, di
 
 
 def test_each_entity_is_as_it_was_meant(house: House, registered: dict[str, dict[str, Any]]) -> None:
+    mark = house.announced.mark()
     for key in DISABLED:
         house.api.call("config/entity_registry/update", entity_id=registered[key]["entity_id"], disabled_by=None)
-    for key in DISABLED:  # Home Assistant loads its MQTT anew for that, by itself, after half a minute
+    # Home Assistant loads its MQTT anew for that, by itself, after half a minute, even where they are there before.
+    assert house.announced.wait(lambda n: (n.topic, n.data) == ("status", "online"), WAIT_S, mark)
+    for key in DISABLED:
         house.api.wait(house.entity(key), lambda change: change.state not in LOST, WAIT_S)
     for key, (state, attributes) in EXPECTED.items():
         change = house.api.wait(house.entity(key), becomes(state), 30.0)
