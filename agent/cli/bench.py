@@ -11,7 +11,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="+",
         metavar="NAME",
-        help='"all", or some of: capture wake first-word endpoint rivals asr tts ttfa idle start mqtt',
+        help='"all", or some of: capture wake first-word endpoint rivals asr tts ttfa idle start mqtt noise bargein selfwake intents',
     )
     parser.add_argument("--json", action="store_true", help="one object a bench")
 
