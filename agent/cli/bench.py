@@ -11,7 +11,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
         "names",
         nargs="+",
         metavar="NAME",
-        help='"all", or some of: capture wake first-word endpoint rivals asr tts ttfa idle start mqtt noise bargein selfwake intents',
+        help='"all", or some of: capture wake first-word endpoint noise bargein selfwake rivals intents asr tts ttfa '
+        "idle start mqtt",
     )
     parser.add_argument("--json", action="store_true", help="one object a bench")
 
