@@ -38,8 +38,8 @@ demo: setup ## the whole job on this machine, without a sound card (ARGS="--json
 test: setup ## all tests (ARGS="tests/cli" for some)
 	$(BIN)/python -m pytest $(ARGS)
 
-nightly: setup test-deploy test-arm64 test-alsa test-home-assistant ## all tests, with a million random events and commands, a thousand broker kills
-	VOICE_AGENT_RANDOM_EVENTS=1000000 VOICE_AGENT_FUZZ_COMMANDS=1000000 VOICE_AGENT_BROKER_KILLS=1000 VOICE_AGENT_THREE_ROOMS=1 $(BIN)/python -m pytest --timeout 1800 $(ARGS)
+nightly: setup test-deploy test-arm64 test-alsa test-home-assistant ## all tests, with a million random events and commands, a thousand broker kills, two hundred of timers
+	VOICE_AGENT_RANDOM_EVENTS=1000000 VOICE_AGENT_FUZZ_COMMANDS=1000000 VOICE_AGENT_BROKER_KILLS=1000 VOICE_AGENT_TIMER_KILLS=200 VOICE_AGENT_THREE_ROOMS=1 $(BIN)/python -m pytest --timeout 1800 $(ARGS)
 
 test-deploy: setup $(VENV)/.systems $(DEPLOY)/.ready ## ansible-lint; service and playbook on booted Debian 12 and 13 (root)
 	PATH=$(CURDIR)/$(DEPLOY)/bin:$$PATH $(BIN)/python -m pytest tests/deploy tests/deploy_systems $(ARGS)

@@ -22,7 +22,7 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from agent.config import Config, personas
+from agent.config import Config, action_rules, personas
 
 PREFIX = "VOICE_AGENT__"
 MAX_BYTES = 1 << 20
@@ -101,6 +101,7 @@ def load(path: Path | None = None, overrides: Mapping[str, object] = {}, setting
     try:
         config = Config(**draft.values)
         problems = [Problem(key, text, draft.origin(tuple(key.split(".")))) for key, text in personas.problems(config)]
+        problems += [Problem(_dotted(key), text, draft.origin(key)) for key, text in action_rules.problems(config)]
         problems += _untrusted(config, draft, file)
         if not problems:
             return config
@@ -112,11 +113,12 @@ def load(path: Path | None = None, overrides: Mapping[str, object] = {}, setting
 def warnings(config: Config) -> list[str]:
     """What is allowed but will hurt."""
     devices = {"audio.mic.device": config.audio.mic.device, "audio.speaker.device": config.audio.speaker.device}
-    return [
+    moving = [
         f'{key}: card numbers move when a device is plugged in; "plughw:CARD=…" is stable (`voice-agent devices`)'
         for key, device in devices.items()
         if re.fullmatch(r"(plug)?hw:\d+(,\d+)*", device)
     ]
+    return [*moving, *action_rules.warnings(config)]
 
 
 def _untrusted(config: Config, draft: _Draft, file: Path | None) -> Iterator[Problem]:

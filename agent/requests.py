@@ -32,7 +32,9 @@ class ListenRequest:
 
 @dataclass(frozen=True, slots=True)
 class StopRequest:
-    """End the current turn, be silent."""
+    """End the current turn, be silent. `parting`: the process ends; nobody has seen to what rings."""
+
+    parting: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,13 @@ class DoctorRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class TimerRequest:
+    """Timers and alarms: `intent` as a sentence would have it, or "cancel" of either kind; `timer` may be an id."""
+
+    intent: Intent
+
+
+@dataclass(frozen=True, slots=True)
 class RestartRequest:
     """End, so that systemd starts afresh."""
 
@@ -96,6 +105,7 @@ Request = (
     | VolumeRequest
     | SettingRequest
     | DoctorRequest
+    | TimerRequest
     | RestartRequest
 )
 

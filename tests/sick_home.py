@@ -13,9 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import socket
 import ssl
-import struct
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping
@@ -23,6 +21,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
+from sick_server import SickServer, reset
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
@@ -103,9 +102,7 @@ class Visit:
 
     async def reset(self) -> None:
         """RST."""
-        raw = self.line.transport.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.line.transport.abort()
+        reset(self.line.transport)
 
 
 Symptom = Callable[[Visit], Awaitable[None]]
@@ -269,7 +266,7 @@ def endless(piece: str = "word ") -> Symptom:
 # ---------------------------------------------------------------- the server
 
 
-class SickHome:
+class SickHome(SickServer[Asked]):
     """One thread with one asyncio loop. The n-th question gets the n-th symptom, the last one goes on for ever."""
 
     def __init__(
@@ -283,48 +280,30 @@ class SickHome:
         tls: ssl.SSLContext | None = None,
         port: int = 0,
     ) -> None:
+        super().__init__("sick-home", tls, port)
         self.asked: list[Asked] = []
         self.commands: list[str] = []
-        self.connections = 0
         self.tokens: list[str] = []
         self._symptoms = symptoms or (says("OK, done."),)
         self._without = without
         self._instead = dict(instead or {})
         self._greeting = greeting
         self._answers = {DEVICES: list(devices), "assist_pipeline/pipeline/list": pipelines}
-        self._tls = tls
-        self._came = threading.Condition()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="sick-home")
-        self._up = threading.Event()
-        self._down = asyncio.Event()
-        self.port = port
-
-    @property
-    def base_url(self) -> str:
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
-
-    def __enter__(self) -> SickHome:
-        self._thread.start()
-        self._up.wait()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._down.set)
-        self._thread.join()
 
     def wait_for(self, count: int, timeout_s: float = 10.0) -> Asked:
         """The `count`-th question, once it is there."""
-        with self._came:
-            if not self._came.wait_for(lambda: len(self.asked) >= count, timeout_s):
-                raise TimeoutError(f"only {len(self.asked)} of {count} questions came")
-            return self.asked[count - 1]
+        self._until(
+            lambda: len(self.asked) >= count, timeout_s, lambda: f"only {len(self.asked)} of {count} questions came"
+        )
+        return self.asked[count - 1]
 
     def wait_for_command(self, kind: str, count: int, timeout_s: float = 10.0) -> None:
         """Until a command has come for the `count`-th time."""
-        with self._came:
-            if not self._came.wait_for(lambda: self.commands.count(kind) >= count, timeout_s):
-                raise TimeoutError(f"{kind} did not come {count} times: {self.commands}")
+        self._until(
+            lambda: self.commands.count(kind) >= count,
+            timeout_s,
+            lambda: f"{kind} did not come {count} times: {self.commands}",
+        )
 
     def tell_of(self, *devices: Any) -> None:
         """Other devices from now on."""
@@ -338,18 +317,13 @@ class SickHome:
 
         asyncio.run_coroutine_threadsafe(close(), self._loop).result(10)
 
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
-
     async def _serve(self) -> None:
         self._lines: dict[ServerConnection, asyncio.Task[Any] | None] = {}
         async with serve(
             self._visited, "127.0.0.1", self.port, ssl=self._tls, close_timeout=0.2, logger=_quiet
         ) as server:
             self.port = next(iter(server.sockets)).getsockname()[1]
-            self._up.set()
-            await self._down.wait()
+            await self._open()
             for task in self._lines.values():
                 if task:
                     task.cancel()
@@ -400,10 +374,7 @@ class SickHome:
 
     async def _ask(self, visit: Visit, number: int) -> None:
         asked = Asked(visit.message, number)
-        with self._came:
-            self.asked.append(asked)
-            symptom = self._symptoms[min(len(self.asked), len(self._symptoms)) - 1]
-            self._came.notify_all()
+        symptom = self._next(self.asked, asked, self._symptoms)
         try:
             await symptom(visit)
             await visit.line.wait_closed()

@@ -6,21 +6,30 @@
 A symptom is `async (visit) -> None`: it writes what it likes and returns; after that the connection is kept for the
 next request, unless the symptom closed it. Symptoms end when the client closes its side, which each request records.
 `GET /v1/models` is answered healthily (`models=200`), and is not counted among the requests.
+
+By hand: `python tests/sick_llm.py --help` lists the moods; `python tests/sick_llm.py answer 503 think --port 8080`
+answers the first question, refuses the second with a 503, and thinks aloud from the third on.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
+import gzip
 import json
-import socket
 import ssl
-import struct
+import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from typing import Any
+
+from sick_server import SickServer, closed_port, reset
+
+__all__ = ["closed_port"]
 
 DONE = b"data: [DONE]\n\n"
 
@@ -72,9 +81,7 @@ class Visit:
     async def reset(self) -> None:
         """RST."""
         self.left = True
-        raw = self.writer.get_extra_info("socket")
-        raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.writer.transport.abort()
+        reset(self.writer.transport)
 
 
 Symptom = Callable[[Visit], Awaitable[None]]
@@ -245,13 +252,27 @@ def status(code: int, says: Any = None, **headers: str) -> Symptom:
 # ---------------------------------------------------------------- too much
 
 
-def endless(token: str = "word ") -> Symptom:
-    """Tokens as fast as they are taken."""
+def endless(token: str = "word {} ", every_s: float = 0.0) -> Symptom:
+    """Tokens as fast as they are taken, each with its number in place of {}."""
+
+    async def symptom(visit: Visit) -> None:
+        await visit.head()
+        for number in count():
+            await visit.part(event(token.replace("{}", str(number))))
+            if every_s:
+                await asyncio.sleep(every_s)
+
+    return symptom
+
+
+def endless_thought(every_s: float = 0.05) -> Symptom:
+    """Reasons and never answers."""
 
     async def symptom(visit: Visit) -> None:
         await visit.head()
         while True:
-            await visit.part(event(token))
+            await visit.part(event(reasoning_content="hm "))
+            await asyncio.sleep(every_s)
 
     return symptom
 
@@ -271,52 +292,31 @@ def no_newline() -> Symptom:
 # ---------------------------------------------------------------- the server
 
 
-class SickLlm:
-    """One thread with one asyncio loop. The n-th request gets the n-th symptom, the last one goes on for ever."""
+class SickLlm(SickServer[Seen]):
+    """The n-th request gets the n-th symptom, the last one goes on for ever."""
+
+    path = "/v1"
 
     def __init__(self, *symptoms: Symptom, models: int = 200, tls: ssl.SSLContext | None = None, port: int = 0) -> None:
+        super().__init__("sick-llm", tls, port)
         self.requests: list[Seen] = []
-        self.connections = 0
         self._symptoms = symptoms or (answer("Hello."),)
         self._models = models
-        self._tls = tls
-        self._came = threading.Condition()
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._run, name="sick-llm")
-        self._up = threading.Event()
-        self._down = asyncio.Event()
-        self.port = port
-
-    @property
-    def base_url(self) -> str:
-        return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}/v1"
-
-    def __enter__(self) -> SickLlm:
-        self._thread.start()
-        self._up.wait()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._loop.call_soon_threadsafe(self._down.set)
-        self._thread.join()
 
     def wait_for(self, count: int, timeout_s: float = 10.0) -> Seen:
         """The `count`-th request, once it is there."""
-        with self._came:
-            if not self._came.wait_for(lambda: len(self.requests) >= count, timeout_s):
-                raise TimeoutError(f"only {len(self.requests)} of {count} requests came")
-            return self.requests[count - 1]
-
-    def _run(self) -> None:
-        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:
-            runner.run(self._serve())
+        self._until(
+            lambda: len(self.requests) >= count,
+            timeout_s,
+            lambda: f"only {len(self.requests)} of {count} requests came",
+        )
+        return self.requests[count - 1]
 
     async def _serve(self) -> None:
         patience = {"ssl_shutdown_timeout": 0.2} if self._tls else {}
         server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, ssl=self._tls, **patience)
         self.port = server.sockets[0].getsockname()[1]
-        self._up.set()
-        await self._down.wait()
+        await self._open()
         server.close()
         await asyncio.sleep(0.01)  # who was just let in gets a task that can be ended, and a socket that is closed
         visits = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
@@ -335,6 +335,8 @@ class SickLlm:
                 if not early:
                     break
         writer.close()
+        if self._down.is_set():
+            writer.transport.abort()  # nobody takes what is still to be sent
         with suppress(ConnectionError, asyncio.CancelledError, ssl.SSLError):
             await writer.wait_closed()
 
@@ -358,10 +360,7 @@ class SickLlm:
     def _symptom(self, request: Seen) -> Symptom:
         if request.path.endswith("/models"):
             return status(self._models, {"object": "list", "data": []})
-        with self._came:
-            self.requests.append(request)
-            self._came.notify_all()
-            return self._symptoms[min(len(self.requests), len(self._symptoms)) - 1]
+        return self._next(self.requests, request, self._symptoms)
 
 
 async def _read(reader: asyncio.StreamReader, early: bytes, connection: int) -> Seen | None:
@@ -376,8 +375,75 @@ async def _read(reader: asyncio.StreamReader, early: bytes, connection: int) -> 
     return Seen(method, path, headers, json.loads(content) if content else None, connection)
 
 
-def closed_port() -> int:
-    """A loopback port where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+# ---------------------------------------------------------------- by hand
+
+GOOD = "Penguins are birds that swim. They live in the south."
+TEXTS: Mapping[str, str] = {
+    "think": f"<think>The user asks about penguins.</think>{GOOD}",
+    "think-unclosed": "<think>The user asks about penguins. Let me see.",
+    "think-unopened": f"The user asks about penguins. Let me see.\n</think>\n\n{GOOD}",
+    "harmony": f"<|channel|>analysis<|message|>Hm.<|end|><|start|>assistant<|channel|>final<|message|>{GOOD}<|return|>",
+    "markdown": f"## Penguins\n\n- **One**\n- *Two* 🐧\n\n| a | b |\n|---|---|\n| 1 | 2 |\n\n[{GOOD}](https://a.b/c)",
+    "code": "```python\nprint('hello')\n```\nThat prints hello.",
+    "latex": r"The area is \\(\pi r^2\\), that is $\frac{1}{2}$ of it.",
+    "html": f"<p>{GOOD}</p><script>alert(1)</script><!-- never -->",
+    "tool-call": '<tool_call>{"name": "unlock", "arguments": {"door": "front"}}</tool_call>',
+    "tool-json": '```json\n{"name": "unlock", "arguments": {"door": "front"}}\n```',
+    "tokens": f"<|im_start|>assistant\n{GOOD}<|im_end|>\n<|im_start|>user\nAnd then?<|im_end|>",
+    "chinese": "企鹅是会游泳的鸟。它们生活在南方。",
+    "repeats": "I am sorry, I cannot do that. " * 400,
+    "emoji": "🐧🐧🐧",
+    "controls": "\u202e\u200b\x07\x1b[31m",
+    "empty": "",
+}
+MOODS: Mapping[str, tuple[Symptom, str]] = {
+    "answer": (answer(GOOD), "a good answer"),
+    "echo": (echo(), "answers with the question"),
+    "hang": (hang(), "accepts and never answers"),
+    "hang-headers": (comments(), "headers, then nothing but comments and empty deltas"),
+    "slow-headers": (slow_headers(), "headers without end"),
+    "stall": (comments(GOOD), "a sentence or two, then nothing but comments"),
+    "dribble": (answer("one word after the other with no end to the clause", every_s=3.0), "a word every 3 s"),
+    "cut": (cut(GOOD), "breaks off (FIN)"),
+    "reset": (cut(GOOD, reset=True), "breaks off (RST)"),
+    "cut-at-once": (cut(""), "hangs up before any header"),
+    "malformed": (body(b"data: {oops\n\n" * 9), "events that are none"),
+    "html-page": (body(b"<html>", "text/html"), "another content type"),
+    "gzip": (body(gzip.compress(bytes(1 << 20)), Content_Encoding="gzip"), "a small gzip bomb"),
+    "error-event": (body(event("One.") + b'data: {"error": {"message": "overloaded"}}\n\n'), "an error in the stream"),
+    "401": (status(401), "refuses the key"),
+    "403": (status(403), "refuses the key"),
+    "429": (status(429, Retry_After="2"), "too busy, come back in 2 s"),
+    "429-long": (status(429, Retry_After="3600"), "too busy, come back in an hour"),
+    "503": (status(503), "has a problem"),
+    "redirect": (status(302, Location="http://169.254.169.254/"), "sends us to the metadata of a cloud"),
+    "endless": (endless(), "never ends"),
+    "endless-line": (no_newline(), "a line that never ends"),
+    "endless-thought": (endless_thought(), "reasons for ever, in reasoning_content"),
+    **{name: (answer(text), repr(text[:50])) for name, text in TEXTS.items()},
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until Ctrl-C."""
+    moods = "\n".join(f"  {name:<16} {says}" for name, (_, says) in MOODS.items())
+    parser = argparse.ArgumentParser(
+        description="An OpenAI-compatible server that misbehaves on purpose.",
+        epilog=f"moods:\n{moods}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("moods", nargs="+", metavar="MOOD", choices=list(MOODS), help="one for each question, in order")
+    parser.add_argument("--port", type=int, default=0, help="of 127.0.0.1; any free one by default")
+    options = parser.parse_args(arguments)
+    try:
+        with SickLlm(*(MOODS[name][0] for name in options.moods), port=options.port) as llm:
+            sys.stdout.write(f"{llm.base_url}\n")
+            sys.stdout.flush()
+            threading.Event().wait()
+    except KeyboardInterrupt:
+        pass
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

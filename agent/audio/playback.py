@@ -11,12 +11,14 @@ import json
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
+from agent.audio.listener import Counters, Listener, OwnVoice
 from agent.audio.pcm import Samples
+from agent.audio.reference import Reference
 from agent.audio.reply import Reply
 from agent.audio.resample import Resampler, to_int16
 from agent.audio.soundness import PartHealth
@@ -30,31 +32,8 @@ log = logging.getLogger(__name__)
 
 AHEAD_S = 2.0
 WAITING_S = 180.0
+SOFT, LOUD = (-17.0, 40), (0.0, 350)  # dB and ms
 EARCON = 0  # the turn of records that belong to no reply
-
-
-class Listener(Protocol):
-    """Told by the child's I/O thread; must not block and may call Playback."""
-
-    def audible(self, turn: Turn, at: float) -> None:
-        """The turn's first frame is in the air at `at` (monotonic seconds, device delay included; may be ahead)."""
-
-    def played(self, turn: Turn, position: int, rate_hz: int, at: float) -> None:
-        """At `at` so many frames, of the PCM as handed to `play`, have been heard; about every 0.1 s."""
-
-    def drained(self, turn: Turn) -> None:
-        """The end of the turn has left the device. Not told of a dropped turn."""
-
-    def failed(self, turn: Turn, reason: str) -> None:
-        """The rest of this turn will not be heard."""
-
-
-@dataclass(frozen=True, slots=True)
-class Counters:
-    """Since start. `underruns`: the device ran dry before the end of a turn."""
-
-    underruns: int = 0
-    restarts: int = 0
 
 
 class Playback:
@@ -65,11 +44,17 @@ class Playback:
         emit: Callable[[Event], None],
         clock: Clock,
         on_fatal: Callable[[str], None],
+        reference: Reference | None = None,
+        own_voice: OwnVoice | None = None,
     ) -> None:
+        """`reference`: takes what is played, for echo cancellation; `own_voice`: is told what will be said."""
+        self._reference = reference
+        self._own_voice = own_voice
         self._config = config
         self._listener = listener
         self._health = PartHealth("speaker", emit, clock)
         settings = config.model_dump(include={"device", "rate_hz", "latency_ms", "volume_percent", "mixer", "realtime"})
+        settings["monitor"] = reference is not None
         env = {"OPENBLAS_NUM_THREADS": "1"}
         spec = ChildSpec("speaker", "agent.audio.speaker", (json.dumps(settings),), env, hang_is_death=False)
         self._child = Child(spec, self._on_record, self._on_state, on_fatal)
@@ -115,6 +100,8 @@ class Playback:
             if len(pcm) / rate_hz > self._room_s():
                 return False
             self._replies.setdefault(turn, Reply(turn)).add(pcm, rate_hz)
+            if self._own_voice:
+                self._own_voice.said(turn, pcm, rate_hz)
             self._feed()
         return True
 
@@ -161,6 +148,10 @@ class Playback:
             self._duck_db = db
         self._child.send(*split_message({"type": "duck", "db": db, "ramp_ms": ramp_ms}))
 
+    def soften(self, on: bool) -> None:
+        """Somebody speaks over it, or does no longer: softer at once, and slowly back."""
+        self.duck(*(SOFT if on else LOUD))
+
     # With the lock held.
 
     def _room_s(self) -> float:
@@ -168,6 +159,8 @@ class Playback:
 
     def _forget(self, turn: Turn) -> None:
         self._over = max(self._over, turn)
+        if self._own_voice:
+            self._own_voice.over(turn)
         self._replies = {each: reply for each, reply in self._replies.items() if each > self._over}
 
     def _feed(self) -> None:
@@ -197,6 +190,8 @@ class Playback:
     # On the child's I/O thread.
 
     def _on_record(self, record: Record) -> None:
+        if record.kind is Kind.AUDIO and self._reference:
+            self._reference.put(record, self._device_hz)
         if record.kind is not Kind.MESSAGE:
             return
         message = record.message()
@@ -204,6 +199,8 @@ class Playback:
         match message["type"]:
             case "audible" if self._alive(record.turn):
                 self._listener.audible(record.turn, at)
+            case "dropped" if record.delay and self._reference:
+                self._reference.silenced(at)
             case "played":
                 self._played(record.turn, record.position, at)
             case "drained":
@@ -243,6 +240,8 @@ class Playback:
             reply.played = position
             heard, rate_hz = reply.heard(position)
             self._feed()
+        if self._own_voice:
+            self._own_voice.sounded(turn, heard / rate_hz, at)
         self._listener.played(turn, heard, rate_hz, at)
 
     def _drained(self, turn: Turn) -> None:

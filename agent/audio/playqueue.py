@@ -23,6 +23,11 @@ EARCON = 0  # the "turn" of sounds that belong to no reply
 RAMP_S = 0.01
 
 
+def loudness(percent: int) -> float:
+    """Volume as people feel it -> gain: the cubic law of PulseAudio (50 % is -18 dB)."""
+    return (percent / 100) ** 3
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """Frames `start`… of what was handed to the device are frames `position`… of a turn; `last`: its end follows."""
@@ -44,6 +49,10 @@ class Ramp:
     def to(self, target: float, frames: int) -> None:
         self._target = target
         self._step = (target - self._now) / max(1, frames)
+
+    def arrive(self) -> None:
+        """Be there at once: nothing sounds."""
+        self._now = self._target
 
     def take(self, frames: int) -> Floats | np.float32:
         """The gain of each of the next frames; one number while it does not change."""
@@ -103,6 +112,8 @@ class PlayQueue:
         self.waiting = sum(len(piece.pcm) for piece in self._speech)
         if self._open_turn <= self._dropped:
             self._open_turn = 0
+        if not self._speech:
+            self._duck.arrive()
 
     def turns(self) -> set[int]:
         """Turns with something to play or to end."""
@@ -129,8 +140,9 @@ class PlayQueue:
         self._volume.to(gain, 1 if self.is_empty() else round(self.rate_hz * RAMP_S))
 
     def duck(self, gain: float, ramp_s: float) -> None:
-        """Of speech alone: an earcon stays as loud as it is."""
-        self._duck.to(gain, round(self.rate_hz * max(RAMP_S, ramp_s)))
+        """Of speech alone: an earcon stays as loud as it is. Where nothing is said the next word begins at this
+        gain."""
+        self._duck.to(gain, round(self.rate_hz * max(RAMP_S, ramp_s)) if self._speech else 1)
 
     def take(self, frames: int) -> tuple[Floats, list[Mark]]:
         """Up to `frames` frames of what is next, mixed, and what they are."""

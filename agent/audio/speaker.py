@@ -13,7 +13,8 @@ Rules:
 From the parent: AUDIO (mono int16 at the rate told by "format"; turn 0 is an earcon, mixed over the speech) · END ·
 drop (of the turns up to the record's) · duck {db ramp_ms} · volume {percent} · prepare.
 To the parent: ready · format {rate_hz sample channels} · device {ok reason} · audible (turn, mono_ns) · played (turn,
-position, mono_ns, delay) · drained (turn) · dropped (turn) · failed {reason} (turn) · underrun (turn) · warning {text}.
+position, mono_ns, delay) · drained (turn) · dropped (turn; delay 1: the device fell silent) · failed {reason} (turn) ·
+underrun (turn) · warning {text} · AUDIO, what the device was handed, where `monitor` is set (`agent.audio.reference`).
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ from typing import Any
 import numpy as np
 
 from agent.audio.alsa import DeviceError, Wish, mixer, open_pcm, set_volume
+from agent.audio.monitor import told
 from agent.audio.output import CLOSE_S, Output
-from agent.audio.playqueue import EARCON, Ledger, Mark, PlayQueue
+from agent.audio.playqueue import EARCON, Ledger, Mark, PlayQueue, loudness
 from agent.audio.realtime import schedule_realtime
 from agent.parent import Parent
 from agent.records import Kind, Record, split_message
@@ -51,11 +53,7 @@ class Settings:
     volume_percent: int
     mixer: str | None
     realtime: bool
-
-
-def loudness(percent: int) -> float:
-    """Volume as people feel it -> gain: the cubic law of PulseAudio (50 % is -18 dB)."""
-    return (percent / 100) ** 3
+    monitor: bool = False  # tell what is played, as an echo reference
 
 
 class Speaker:
@@ -145,6 +143,10 @@ class Speaker:
             pcm = np.concatenate([pcm, np.zeros(padding, np.float32)])
             self._queue.pad(padding)
         self._ledger.write(marks)
+        if self._settings.monitor and len(pcm):
+            turn = max((mark.turn for mark in marks), default=EARCON)
+            at = now + waiting / device.form.rate_hz
+            self._parent.offer(*told(pcm, before, at, waiting, turn, device.form.rate_hz))
         self._announce(marks, waiting - before, device.form.rate_hz, now)
         device.write(pcm)
         if not len(pcm):
@@ -245,20 +247,23 @@ class Speaker:
     def _drop(self, turn: int) -> None:
         """Silence the turns up to this one: at once, or within the latency where an earcon sounds at the same time."""
         self._queue.drop(turn)
+        silenced = False
         if self._device and any(0 < each <= turn for each in self._ledger.turns()):
             try:
-                self._hush(self._device, turn)
+                silenced = self._hush(self._device, turn)
             except DeviceError as error:
                 self._fail(str(error))
-        self._record("dropped", turn, 0, time.monotonic_ns(), 0)
+        self._record("dropped", turn, 0, time.monotonic_ns(), silenced)
 
-    def _hush(self, device: Output, turn: int) -> None:
+    def _hush(self, device: Output, turn: int) -> bool:
         self._reported_at = 0.0
         self._report(device.waiting(), time.monotonic())
         there = self._ledger.turns()
-        if EARCON not in there and max(there, default=0) <= turn:
-            device.silence()
-            self._ledger.clear()
+        if EARCON in there or max(there, default=0) > turn:
+            return False
+        device.silence()
+        self._ledger.clear()
+        return True
 
     def _set_volume(self, percent: int) -> None:
         if self._settings.mixer is None:

@@ -15,15 +15,16 @@ LEAK_PPM = 500
 
 
 class StreamClock:
-    def __init__(self, rate_hz: int, now_ns: int, frames: int) -> None:
+    def __init__(self, rate_hz: int, now_ns: int, frames: int, leak_ppm: int = LEAK_PPM) -> None:
         self._rate_hz = rate_hz
+        self._leak_ppm = leak_ppm
         self._zero_ns = now_ns - frames * SECOND_NS // rate_hz
         self._looked_ns = now_ns
 
     def look(self, now_ns: int, frames: int) -> int:
         """Take in that `frames` frames had come by `now_ns`. Returns by how many frames that is late."""
         late_ns = now_ns - frames * SECOND_NS // self._rate_hz - self._zero_ns
-        leak_ns = (now_ns - self._looked_ns) * LEAK_PPM // 1_000_000
+        leak_ns = (now_ns - self._looked_ns) * self._leak_ppm // 1_000_000
         self._looked_ns = now_ns
         self._zero_ns += min(late_ns, leak_ns)
         return max(0, late_ns) * self._rate_hz // SECOND_NS

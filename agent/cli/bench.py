@@ -8,7 +8,11 @@ import importlib
 
 def configure(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "names", nargs="+", metavar="NAME", help='"all", or some of: capture wake rivals asr tts ttfa idle start mqtt'
+        "names",
+        nargs="+",
+        metavar="NAME",
+        help='"all", or some of: capture wake first-word endpoint noise bargein selfwake rivals intents asr tts ttfa '
+        "idle start mqtt",
     )
     parser.add_argument("--json", action="store_true", help="one object a bench")
 

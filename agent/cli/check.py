@@ -6,11 +6,12 @@ import argparse
 from collections.abc import Iterator
 from pathlib import Path
 
-from agent import config_file, credentials, engines, models
+from agent import config_file, credentials, engines, models, personas
 from agent.cli import output
 from agent.config import Config
 from agent.config_file import ConfigError
 from agent.models import ModelDamaged, ModelMissing
+from agent.thinking.collisions import collisions
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -24,7 +25,7 @@ def run(args: argparse.Namespace) -> int:
     except ConfigError as error:
         problems, warnings = [str(problem) for problem in error.problems], []
     else:
-        problems, warnings = list(problems_of(config)), config_file.warnings(config)
+        problems, warnings = list(problems_of(config)), [*config_file.warnings(config), *_collisions(config)]
     if args.json:
         output.data({"ok": not problems, "problems": problems, "warnings": warnings})
     else:
@@ -34,6 +35,14 @@ def run(args: argparse.Namespace) -> int:
             output.note(problem)
         output.note(f"{len(problems)} problems" if problems else "configuration and models are fine")
     return 78 if problems else 0
+
+
+def _collisions(config: Config) -> Iterator[str]:
+    """Sentences of one's own actions that are somebody else's already."""
+    actions = [section.compiled() for section in config.actions]
+    languages = dict.fromkeys(each.persona.language for each in personas.configurations(config).values())
+    for language in languages:
+        yield from collisions(actions, language)
 
 
 def problems_of(config: Config) -> Iterator[str]:

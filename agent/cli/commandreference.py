@@ -7,11 +7,13 @@ from collections.abc import Iterator, Mapping
 from typing import Any, get_args
 
 from agent.dialogue.phrases import phrase
-from agent.mqtt import commands as schemas
 from agent.mqtt import intake, outbox, repeats, wire
-from agent.mqtt.commands import MAX_BYTES, MAX_DEPTH, MAX_ID, SETTING, Rejected, parse
+from agent.mqtt import payloads as schemas
+from agent.mqtt.commands import MAX_BYTES, MAX_DEPTH, SETTING, Rejected, parse
+from agent.mqtt.payloads import MAX_ID
 from agent.requests import Priority
 from agent.settings import SETTINGS, Choice, Number, Setting, Switch
+from agent.timers import MAX_TIMERS
 
 ABOUT: Mapping[str, tuple[str, str]] = {  # what it does, and an example
     "listen": ("Listen as if the wake word had been said.", "{}"),
@@ -26,8 +28,25 @@ ABOUT: Mapping[str, tuple[str, str]] = {  # what it does, and an example
     ),
     "mute": ("The microphone off (`true`) or on.", '{"on": true}'),
     "volume": ("The volume, which stays until it is changed.", '{"percent": 40}'),
+    "timer": (
+        "Timers and alarms: `set` needs `seconds`, `alarm` a `time` of the day, `add` `seconds` (below 0: earlier). "
+        "`cancel` and `add` find one by `timer`, an id, or by `name`; `snooze` puts off what rings. The result comes "
+        "when it is on the disk, and has the timers; the topic `timers` always has all of them.",
+        '{"action": "set", "seconds": 300, "name": "tea", "id": "tea-1"}',
+    ),
     "doctor": ("Examine the device without a sound. The result has what is not well.", '{"id": "examine-1"}'),
     "restart": ("End, so that systemd starts the agent again; refused within 75 s of the last start.", "{}"),
+}
+TIMERS: Mapping[str, str] = {  # codes of `cmd/timer`
+    "timers_not_kept": "it could not be written to the disk, so nothing has changed",
+    "timer_range": "a timer runs from one second to a week",
+    "alarm_past": "that time of today is over",
+    "too_many_timers": f"there are {MAX_TIMERS} already",
+    "which_timer": "more than one is meant; `message` has them",
+    "no_such_timer": "there is none of this id or name",
+    "no_timer": "there is no timer",
+    "no_alarm": "there is no alarm",
+    "nothing_rings": "`snooze`, and nothing rings or has just rung",
 }
 CODES: Mapping[str, str] = {
     "too_large": f"the payload is over {MAX_BYTES} bytes",
@@ -38,7 +57,7 @@ CODES: Mapping[str, str] = {
     "unknown_command": "there is no such command; `message` has those that there are",
     "unknown_setting": "there is no such setting; `message` has those that there are",
     "unknown_persona": "there is no such persona; `message` has those that there are",
-    "unsupported": "this version, or this device, cannot do that; `message` says why",
+    "unsupported": "this device cannot do that; `message` says why",
     "refused": "it cannot be done, or not now; `message` says why",
     "muted": "`listen`, and the microphone is off",
     "hardware_mute": "the switch on the device holds the microphone off",
@@ -51,6 +70,7 @@ CODES: Mapping[str, str] = {
     "silence": "`listen`, and nobody said anything that could be understood",
     "yielded": "`listen`, and another device of the group answered",
     "failed": "it could not be answered or spoken, or the doctor could not look",
+    **TIMERS,
     "busy": "`doctor`: an examination is going on already",
     "timeout": "`doctor`: it did not end in time",
 }
@@ -60,6 +80,10 @@ ERRORS: Mapping[str, str] = {  # beside those of the language model
     "failed": "something else inside broke",
     "speech_failed": "the voice or the loudspeaker failed",
     "hardware_mute": "the microphone was asked for, and the switch on the device holds it off; or it cannot be read",
+    **{code: f"`cmd/timer` without an `id`: {what}" for code, what in TIMERS.items()},
+    "timers_not_kept": "a timer or an alarm could not be written to the disk, so nothing has changed",
+    "action_failed": "a message of `[[actions]]` did not get to the broker, or the broker refused it; nothing was done",
+    "action_unsure": "the broker did not confirm a message of `[[actions]]` in time: nobody knows whether it was done",
     "mqtt.flood": "commands came too fast; `dropped` of them since the last such event, `total` since the start",
     "refused": "a setting, or a restart, that was asked for without an `id`",
     "unsupported": "a restart that was asked for without an `id`, where no systemd would start the agent again",
@@ -75,9 +99,11 @@ LLM: Mapping[str, str] = {
     "server_error": "it has a problem",
     "timeout": "it takes too long",
     "bad_reply": "its answer is none",
+    "other_script": "it answers in letters that the language is not written in",
+    "unspeakable": "nothing in its answer can be spoken",
     "cut_off": "its answer broke off",
 }
-SPOKEN = (*LLM, "asr_failed", "mic_lost", "failed")
+SPOKEN = (*LLM, "asr_failed", "mic_lost", "action_failed", "action_unsure", "timers_not_kept", "failed")
 OF: Mapping[str, str] = {
     "wake_words": "a wake word that is installed",
     "voices": "a voice that is installed, of the persona's language",
@@ -103,11 +129,14 @@ def _command(name: str, about: str, example: str) -> str:
     return "\n".join([*lines, "```json", example or "{}", "```"])
 
 
+OPTIONAL = {"timer": "fine, where the action does not need it"}
+
+
 def _fields(name: str) -> Iterator[str]:
     schema = schemas.SCHEMAS[name].model_json_schema()
     required = schema.get("required", [])
     for key, field in schema["properties"].items():
-        otherwise = "refused" if key in required else _default(field.get("default"))
+        otherwise = "refused" if key in required else OPTIONAL.get(name) or _default(field.get("default"))
         yield f"| `{key}` | {_values(key, field)} | {otherwise} |"
 
 

@@ -20,6 +20,16 @@ from agent.settings import SETTINGS
 NAMED: Mapping[tuple[str, ...], tuple[str, Mapping[str, object]]] = {
     ("llm", "profiles"): ("home", {"base_url": "http://localhost:11434/v1"}),
 }
+LISTED: Mapping[tuple[str, ...], Mapping[str, object]] = {
+    ("actions",): {
+        "name": "light",
+        "sentences": ["turn {state:on|off} [the] {room} light[s]"],
+        "slots": {"room": {"kitchen": "kitchen", "living room": "living_room"}},
+        "topic": "home/{room}/light/set",
+        "payload": {"state": "{state}"},
+        "reply": "The {room} light is {state}.",
+    },
+}
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -101,6 +111,10 @@ def _example() -> Iterator[str]:
         if model is not None:
             yield from _example_table(path, model)
             continue
+        model = toml.listed(info)
+        if model is not None:
+            yield from _example_list(path, model)
+            continue
         if path[:-1] != section:
             section = path[:-1]
             yield from ("", *_purpose(section), f"[{'.'.join(section)}]")
@@ -113,6 +127,16 @@ def _example_table(path: tuple[str, ...], model: type[BaseModel]) -> Iterator[st
     name, given = NAMED.get(path, ("NAME", {}))
     yield ""
     yield f"# [{'.'.join((*path, name))}]"
+    for key, info in model.model_fields.items():
+        yield f"# # {info.description}"
+        yield f"# {toml.assignment(key, given.get(key, toml.default(info)))}"
+
+
+def _example_list(path: tuple[str, ...], model: type[BaseModel]) -> Iterator[str]:
+    """A table of which there may be many, commented out."""
+    given = LISTED.get(path, {})
+    yield ""
+    yield f"# [[{'.'.join(path)}]]"
     for key, info in model.model_fields.items():
         yield f"# # {info.description}"
         yield f"# {toml.assignment(key, given.get(key, toml.default(info)))}"

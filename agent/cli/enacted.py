@@ -21,6 +21,7 @@ from agent.commands import (
     ShowReply,
     ShowSetting,
     ShowState,
+    ShowTimers,
     ShowTranscript,
 )
 from agent.daemon.checkup import summary
@@ -48,6 +49,7 @@ from agent.events import (
     SettingChanged,
     SpeechDone,
     SpeechStarted,
+    TimersKept,
     ToolUsed,
     TtsFirst,
     Wake,
@@ -57,7 +59,7 @@ from agent.mqtt.happenings import Received
 from agent.mqtt.hermes import SAY, Hermes
 from agent.mqtt.rivals import Rivals
 from agent.mqtt.topics import ONLINE, Message, Topics
-from agent.requests import DoctorRequest, Intent, MuteRequest, SayRequest, VolumeRequest
+from agent.requests import DoctorRequest, Intent, MuteRequest, SayRequest, TimerRequest, VolumeRequest
 
 BASE, DEVICE, GROUP = "voice-agent", "kitchen", "downstairs"
 TOPICS = Topics(BASE, DEVICE, instance="5f2a90c1")
@@ -125,7 +127,10 @@ class Kitchen:
         match command:
             case Bid() | Claim():
                 self.say(RIVALS.wish(command, at.wall))
-            case ShowState() | ShowTranscript() | ShowReply() | ShowEvent() | ShowHealth() | ShowSetting() | Answer():
+            case (
+                ShowState() | ShowTranscript() | ShowReply() | ShowEvent() | ShowHealth() | ShowSetting() | ShowTimers()
+                | Answer()
+            ):  # fmt: skip
                 message = TOPICS.show(command, at.wall, self._parts)
                 if isinstance(command, ShowHealth):
                     self._parts[command.part] = command
@@ -150,6 +155,7 @@ def evening() -> list[Message]:
     kitchen.happen(*_requests(kitchen, 120.0))
     kitchen.happen(SpeechDone(kitchen.at(123.5), kitchen.turn, "Dinner is ready."))
     _hermes(kitchen, 125.0)
+    _timer(kitchen, 128.0)
     found = summary(DOCUMENT)
     kitchen.show(ShowEvent("examined", None, {key: found[key] for key in found if key != "findings"}))  # type: ignore[misc]
     kitchen.show(ShowEvent("reload", None, {"ok": True, "changed": "wake.threshold"}))
@@ -222,6 +228,13 @@ def _requests(kitchen: Kitchen, s: float) -> Iterable[Event]:
         Requested(at(s + 2.0), SayRequest("Dinner is ready.", chime=True), "43"),
         Requested(at(s + 2.1), DoctorRequest(), "44"),
     )
+
+
+def _timer(kitchen: Kitchen, s: float) -> None:
+    """An automation sets one, which is kept."""
+    at = kitchen.at
+    kitchen.happen(Requested(at(s), TimerRequest(Intent("timer_set", {"seconds": 300, "name": "tea"})), "tea-1"))
+    kitchen.happen(TimersKept(at(s + 0.1), 1, ok=True))
 
 
 def _hermes(kitchen: Kitchen, s: float) -> None:

@@ -14,6 +14,7 @@ ABOUT: Mapping[str, str] = {
     "state": "`idle`, `listening`, `thinking`, `speaking`",
     "last_transcript": "what was said, up to 255 characters; attribute `text`: all of it",
     "last_reply": "what was answered, up to 255 characters; attributes `text`: all of it, `heard`: what came through",
+    "next_timer": "when the next timer or alarm is due; attributes `timers`: the next twenty, `count`: of all",
     "time_to_first_audio": "from your last word to the first of the answer; attributes: where the time went",
     "wakes_today": "how often a wake word was heard",
     "xruns": "gaps in the sound of the microphone",
@@ -25,6 +26,8 @@ ABOUT: Mapping[str, str] = {
     "event_error": "something did not work; attributes `code`, `message`",
     "event_examined": "the doctor has looked; attributes `failures`, `warnings`, `message`",
     "event_button": "the button was pressed; `event_type`: `listen`, `stop`, `mute`",
+    "event_timer": "`event_type`: `set`, `added`, `cancelled`, `ringing`, `late`, `stopped`, `snoozed`, `missed`; "
+    "attributes `timer` (its id), `kind`, `name`, `message`, `due`",
     "volume": "of voice and sounds",
     "mute": "on: the microphone is off",
     "do_not_disturb": "on: announcements are refused, but for those of the priority `high`",

@@ -27,6 +27,9 @@ def table() -> str:
         if (model := toml.named(info)) is not None:
             inner = model.model_fields.items()
             named += (_row(".".join((*path, "NAME", key)), toml.default(each), each.description) for key, each in inner)
+        if (model := toml.listed(info)) is not None:
+            inner = model.model_fields.items()
+            named += (_row(f"{'.'.join(path)}[].{key}", toml.default(each), each.description) for key, each in inner)
     return "\n".join([*rows, *named])
 
 

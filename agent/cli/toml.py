@@ -77,6 +77,15 @@ def named(info: FieldInfo) -> type[BaseModel] | None:
             return None
 
 
+def listed(info: FieldInfo) -> type[BaseModel] | None:
+    """What stands in the tables [[…]] of a field `tuple[Model, ...]` that is empty by default; None of any other."""
+    match get_args(info.annotation):
+        case (inner, _) if isinstance(inner, type) and issubclass(inner, BaseModel) and info.default == ():
+            return inner
+        case _:
+            return None
+
+
 def default(info: FieldInfo) -> object:
     """The default as plain values; None where there is none."""
     value = info.default

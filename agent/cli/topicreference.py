@@ -18,6 +18,7 @@ ABOUT: Mapping[str, str] = {
     "hearing": "`online` while microphone, wake word and recogniser are well, else `offline`",
     "health": "each part: `ok`, `loading`, `degraded` or `failed`, why, and since when",
     "setting/NAME": "a setting as it is in force; `changed`: somebody has set it, so it is not what the file says",
+    "timers": "all timers and alarms, the next one first; `next`: when the first of them is due that does not ring yet",
     "stats": "figures, when they have changed, every ten seconds at most",
     "models": "the installed models beside the catalogue; `remedy` is the command that renews them",
     "transcript": "what was said; partials come at QoS 0, the final text at QoS 1",
@@ -25,12 +26,14 @@ ABOUT: Mapping[str, str] = {
     "turn": "the receipt of a turn: where the time went between your last word and the first of the answer",
     "event/wake": "the wake word was heard",
     "event/bargein": "it was heard while the agent spoke",
-    "event/intent": "a local command was understood; its slots are keys of their own",
+    "event/intent": "a local command was understood, or the language model called one; its slots are keys of their own",
     "event/mute": "the microphone went off or on; `source`: `command`, `voice`, `button` or `switch`",
     "event/button": "the button was pressed; `action`: what that means",
     "event/error": "something did not work; `code` for automations, `message` for people",
     "event/examined": "the doctor has looked, by `cmd/doctor`",
     "event/reload": "the configuration was read anew, or refused",
+    "event/timer": "a timer or an alarm; `action`: `set`, `added`, `cancelled`, `ringing`, `late` (it rings too late, "
+    "by `late_s`), `stopped` (`by` whom), `snoozed`, `missed`",
     "event/tool": "a tool was called; `decision`: `done`, `failed`, `unavailable`, `declined`, or why it was refused",
     "event/yielded": "another device of the group heard the wake word better, and answers",
     "result": "the answer to a command that carried an `id`, and to one that could not be understood",
@@ -117,7 +120,7 @@ def pretty(value: object, width: int = 100) -> str:
     if len(line) <= width or not isinstance(value, Mapping | list):
         return line
     if isinstance(value, list):
-        return "[\n" + ",\n".join(f"  {pretty(each, width - 2)}" for each in value) + "\n]"
+        return "[\n" + ",\n".join(f"  {_indented(pretty(each, width - 2))}" for each in value) + "\n]"
     inner = (f"  {json.dumps(key)}: {_indented(pretty(each, width - 6 - len(key)))}" for key, each in value.items())
     return "{\n" + ",\n".join(inner) + "\n}"
 

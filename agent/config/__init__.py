@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import Field
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from agent.config.actions import ActionSection
 from agent.config.answering import Conversation, Intents, Llm, LlmProfile, Tts
 from agent.config.hearing import AsrSection, EndpointSection, WakeSection, WakeWord
 from agent.config.house import Log, MqttSection, Privacy
@@ -24,6 +25,7 @@ from agent.config.tools import McpServer, Tools
 from agent.config.values import Section
 
 __all__ = [
+    "ActionSection",
     "AsrSection",
     "Audio",
     "Config",
@@ -67,6 +69,7 @@ class Config(BaseSettings):
     personas: dict[str, OtherPersona] = Field({}, description="[personas.NAME], see below")
     conversation: Conversation = Conversation()
     intents: Intents = Intents()
+    actions: tuple[ActionSection, ...] = Field((), description="[[actions]], see below")
     tools: Tools = Tools()
     mqtt: MqttSection = MqttSection()
     home_assistant: HomeAssistant = HomeAssistant()

@@ -106,8 +106,9 @@ class Conversation(Section):
 
     history_turns: Annotated[int, Field(ge=0, le=50)] = Field(6, description="past turns to remember")
     history_s: Annotated[int, Field(ge=0, le=86_400)] = Field(300, description="forget the conversation after")
-    thinking_sound_ms: Milliseconds = Field(2000, description="a sound if the language model takes longer")
+    thinking_sound_ms: Milliseconds = Field(1800, description="a sound whenever an answer has been silence for so long")
     barge_in: bool = Field(True, description="the wake word interrupts an answer")
+    stop_word: bool = Field(True, description='so does "stop" without the wake word, where echo cancellation is on')
     follow_up: bool = Field(False, description="after an answer, listen on without the wake word")
     follow_up_ms: Annotated[int, Field(ge=500, le=30_000)] = Field(
         4000, description="how long to wait for the next question"

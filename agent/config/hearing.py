@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from agent.config.values import Milliseconds, Name, Probability, Section
+from agent.events import Hint
 
 
 class WakeWord(Section):
@@ -34,11 +35,39 @@ class WakeSection(Section):
 class EndpointSection(Section):
     """When the user has finished speaking."""
 
-    silence_ms: Annotated[int, Field(ge=100, le=5000)] = Field(600, description="silence that ends an utterance")
+    silence_ms: Annotated[int, Field(ge=100, le=5000)] = Field(
+        700, description="silence that ends an utterance, as a rule"
+    )
+    complete_ms: Annotated[int, Field(ge=100, le=250)] = Field(
+        250, description="silence that is enough after a complete command or question; never more than silence_ms"
+    )
+    hanging_ms: Annotated[int, Field(ge=700, le=5000)] = Field(
+        1000,
+        description='silence that it takes after words that have to go on ("set a timer for"); at least silence_ms',
+    )
     no_speech_ms: Annotated[int, Field(ge=500, le=30_000)] = Field(
         4000, description="how long to wait for the first word"
     )
     max_utterance_ms: Annotated[int, Field(ge=1000, le=60_000)] = Field(15_000, description="then it is cut off")
+
+    @model_validator(mode="after")
+    def _ends_by_silence(self) -> EndpointSection:
+        longest = max(self.silence_ms, self.hanging_ms)
+        if longest >= self.max_utterance_ms:
+            raise ValueError(
+                f"max_utterance_ms has to be more than silence_ms and hanging_ms, which are up to {longest}"
+            )
+        return self
+
+    def patience_ms(self, hint: Hint) -> int:
+        """The silence that ends an utterance whose last words seem to be complete, hanging, or neither."""
+        match hint:
+            case "complete":
+                return min(self.complete_ms, self.silence_ms)
+            case "hanging":
+                return max(self.hanging_ms, self.silence_ms)
+            case "open":
+                return self.silence_ms
 
 
 class AsrSection(Section):

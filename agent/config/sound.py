@@ -41,3 +41,6 @@ class Speaker(Section):
 class Audio(Section):
     mic: Mic = Mic()
     speaker: Speaker = Speaker()
+    echo_cancellation: bool = Field(
+        True, description="take the agent's own speech out of what is heard, to notice who speaks over it"
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -10,6 +10,9 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from agent.config.values import CredentialName, Name, Seconds, Section
 
 Risk = Literal["safe", "confirm", "never"]
+OwnTool = Literal[
+    "set_timer", "add_to_timer", "cancel_timer", "list_timers", "set_alarm", "cancel_alarm", "list_alarms"
+]
 ServerName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
 ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_./-]{1,128}$")]
 
@@ -59,4 +62,10 @@ class Tools(Section):
     result_chars: Annotated[int, Field(ge=100, le=50_000)] = Field(
         4000, description="of a tool's result at most; a small model has little room"
     )
+    own: dict[OwnTool, Risk] = Field(
+        {},
+        description='what it may do here: { set_timer = "safe", list_timers = "safe" }; there are '
+        f"{', '.join(get_args(OwnTool))}; not named: not offered",
+    )
+    actions: bool = Field(False, description="it may do what stands in [[actions]], each as its `risk` says")
     mcp: dict[ServerName, McpServer] = Field({}, description="[tools.mcp.NAME], see below")

@@ -30,7 +30,7 @@ from agent.daemon.renewal import Household, Renewal
 from agent.daemon.report import Report, runtime_folder
 from agent.daemon.rooms import Rooms, Wiring, build
 from agent.daemon.signals import LastResort, Signals
-from agent.daemon.startup import LOADING_S, Source, engine_names, first_state, planned, restart_from
+from agent.daemon.startup import LOADING_S, Source, engine_names, first_state, kept_book, planned, restart_from
 from agent.daemon.status import status_line
 from agent.daemon.steward import Errand, Steward
 from agent.daemon.storm import WakeStorm
@@ -104,10 +104,11 @@ class Daemon:
         self._receipts = Receipts(engine_names(config, plan.engines), config.privacy.publish_transcript)
         self._storm = WakeStorm(self._emit)
         self._report = Report(runtime_folder(os.environ), clock.now)
-        self._rooms = Rooms(build(plan, self._wiring()), statistics.begun(folder, clock.now()))
+        self._rooms = Rooms(build(plan, self._wiring()), statistics.begun(folder, clock.now()), self._emit)
         self._steward = Steward(self._rooms, self._store, self._receipts, self._storm, self._changed, self._attend)
         laid_over = overlay.in_force(config, laid.kept)
-        state = first_state(config, source.kept, laid_over, restart_from(os.environ, folder))
+        book = kept_book(self._store.kept.timers, clock.now())
+        state = first_state(config, source.kept, laid_over, restart_from(os.environ, folder), book)
         self._inbox = Inbox(state, self._match, self._receipts.see, self._steward.act, clock.now)
         household = Household(
             self._rooms, self._inbox, self._store, self._receipts, notifier, self._wiring, self._changed
@@ -161,7 +162,7 @@ class Daemon:
         self._last_resort.arm(STOP_LIMIT_S, self._code)
         self._reload.stop()
         self._checkup.stop()
-        self._inbox.handle(Requested(clock.now(), StopRequest()))
+        self._inbox.handle(Requested(clock.now(), StopRequest(parting=True)))
         self._rooms.silence()
         self._inbox.finish()
         self._rooms.stop()

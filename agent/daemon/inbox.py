@@ -11,15 +11,28 @@ import queue
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 from agent.clock import Clock
 from agent.commands import Command
+from agent.daemon.hinter import Hinter
 from agent.dialogue.state import State
 from agent.dialogue.step import deadline, step
-from agent.events import DeadlinePassed, Event, Final, Requested, SpeechDone, SpeechFailed
+from agent.events import (
+    ClockChanged,
+    DeadlinePassed,
+    Event,
+    Final,
+    Instant,
+    Partial,
+    Requested,
+    SpeechDone,
+    SpeechFailed,
+)
 from agent.requests import AskRequest, Intent
 
 LIMIT = 10_000
+CLOCK_STEP_S = 0.5  # by which the clock on the wall has to differ from what went by, to count as set
 
 log = logging.getLogger(__name__)
 
@@ -51,9 +64,11 @@ class Inbox:
         self._see = see
         self._act = act
         self._clock = clock
+        self._hinter = Hinter(match)
         # SimpleQueue: its put is reentrant, so that a signal handler may call it.
         self._queue: queue.SimpleQueue[Event | _Job | None] = queue.SimpleQueue()
         self._turned_at = time.monotonic()
+        self._ahead = _ahead(clock())
 
     @property
     def state(self) -> State:
@@ -88,6 +103,7 @@ class Inbox:
         while True:
             now = self._turned_at = time.monotonic()
             if now >= next_tick:
+                self._look_at_clock()
                 tick(self._state)
                 next_tick = now + tick_s
             try:
@@ -110,9 +126,11 @@ class Inbox:
             event = self._queue.get()
             if isinstance(event, SpeechDone | SpeechFailed):
                 self.handle(event)
-        due = deadline(self._state)
-        if due is not None:
-            self.handle(DeadlinePassed(replace(self._clock(), mono=due)))
+        closing = self._state.closing
+        if closing is not None:
+            now = self._clock()
+            late = timedelta(seconds=closing.until - now.mono)
+            self.handle(DeadlinePassed(Instant(closing.until, now.wall + late)))
 
     def handle(self, event: Event) -> None:
         """One event through the core."""
@@ -122,6 +140,13 @@ class Inbox:
         for command in commands:
             log.debug("%s", type(command).__name__)
             self._act(command)
+
+    def _look_at_clock(self) -> None:
+        """Nobody tells when the clock on the wall is set, and alarms go by it."""
+        now = self._clock()
+        if abs(_ahead(now) - self._ahead) > CLOCK_STEP_S:
+            self._ahead = _ahead(now)
+            self.handle(ClockChanged(now))
 
     def _patience(self, next_tick: float) -> float:
         due = deadline(self._state)
@@ -134,12 +159,19 @@ class Inbox:
         return DeadlinePassed(now) if due is not None and due <= now.mono else None
 
     def _understood(self, event: Event) -> Event:
-        """Attach the local intent, so that the core needs no matcher."""
+        """Attach the local intent, or what is left to say, so that the core needs no matcher."""
         match event:
             case Final(text=text) if text:
                 return replace(event, intent=self._match(text, self._state.language))
+            case Partial(text=text):
+                return replace(event, hint=self._hinter.hint(event.at.mono, text, self._state.language))
             case Requested(request=AskRequest(text=text, persona=persona) as asked):
                 language = self._state.language_of(self._state.rules.cast.named(persona))
                 return replace(event, request=replace(asked, intent=self._match(text, language)))
             case _:
                 return event
+
+
+def _ahead(now: Instant) -> float:
+    """The wall clock's seconds at 0.0 of the monotonic one; the same until somebody sets it."""
+    return now.wall.timestamp() - now.mono

@@ -16,7 +16,7 @@ from agent.config import Config
 from agent.config.personas import owners
 from agent.dialogue.cast import Cast
 from agent.dialogue.quiet import Hours
-from agent.dialogue.state import Rules
+from agent.dialogue.state import Patience, Rules
 from agent.engines import Engines
 from agent.events import Phase
 from agent.hearing.recogniser import child_spec
@@ -56,13 +56,15 @@ def _recipes(plan: Plan) -> dict[RoomName, object]:
     group = config.room.group
     recogniser = (recogniser_specs(plan), config.asr.load, keep_s)
     voices = {name: (each.tts, chosen.of(name).tts, each.persona.language) for name, each in all_of.items()}
+    cancelling = config.audio.echo_cancellation
+    overhearing = cancelling, config.conversation.stop_word
     return {
         "capture": config.audio.mic,
         "recogniser": recogniser,
         # The ear holds on to the microphone and to the recognisers.
-        "ear": (config.audio.mic, recogniser, config.wake, config.endpoint, chosen.wake),
+        "ear": (*overhearing, config.audio.mic, recogniser, config.wake, config.endpoint, chosen.wake),
         # The volume is a setting: it is told, and the configuration's is only the first.
-        "voice": (speaker.model_copy(update={"volume_percent": 0}), voices, keep_s),
+        "voice": (cancelling, speaker.model_copy(update={"volume_percent": 0}), voices, keep_s),
         "thinker": _thinker(plan),
         "session": (mqtt, config.privacy.publish_transcript, config.home_assistant, group) if mqtt.enabled else None,
         "panel": config.panel,
@@ -78,7 +80,7 @@ def _thinker(plan: Plan) -> object:
     profiles = {name: config.llm.profiles[name] for name in personas.profiles(config)}
     with_home = any(profile.kind == "home_assistant" for profile in profiles.values())
     home = (announced_as(config), config.conversation.history_s) if with_home else None
-    return manners, profiles, home, config.tools
+    return manners, profiles, home, config.tools, config.actions if config.tools.actions else ()
 
 
 def recogniser_specs(plan: Plan) -> dict[str, ChildSpec]:
@@ -117,6 +119,8 @@ def rules_of(config: Config) -> Rules:
         follow_up=talk.follow_up_ms / 1000 if talk.follow_up else None,
         local_first=config.intents.local_first,
         cast=cast_of(config),
+        actions={section.name: section.compiled() for section in config.actions},
+        patience=Patience(*(config.endpoint.patience_ms(hint) for hint in ("open", "complete", "hanging"))),
     )
 
 

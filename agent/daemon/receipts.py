@@ -28,6 +28,7 @@ class _Marks:
     wake_ms: int | None = None
     word: str | None = None
     asked_llm: bool = False
+    profile: str = ""  # that answered
     heard: str = ""
     moments: dict[str, float] = field(default_factory=dict)
 
@@ -61,7 +62,9 @@ class Receipts:
             case Final():
                 self._marks(event.turn).mark("asr_final", event.at.mono)
             case ReplyDelta():
-                self._marks(event.turn).mark("llm_first_token", event.at.mono)
+                marks = self._marks(event.turn)
+                marks.mark("llm_first_token", event.at.mono)
+                marks.profile = event.profile or marks.profile
             case ClauseReady():
                 self._marks(event.turn).mark("first_clause", event.at.mono)
             case TtsFirst():
@@ -102,6 +105,8 @@ class Receipts:
         ttfa_ms = at_ms["audible"]
         all_engines = self._engines.get(ended.persona) or self._engines.get("", {})
         engines = {part: name for part, name in all_engines.items() if part != "llm" or marks.asked_llm}
+        if marks.profile:
+            engines["llm"] = marks.profile
         texts = {"transcript": ended.transcript, "reply": ended.reply, "heard": marks.heard}
         return {
             "turn": ended.turn,

@@ -152,7 +152,9 @@ def prepare(
             fresh.ear.load()
         except WakeModelError as error:
             raise Refused(f"wake.words: {error}") from error
-    if (set(spoken := understood(plan.config)), names(plan.config)) != (set(intents), names(old.config)):
+    spoken = understood(plan.config)
+    heard, before = ((names(each), each.actions) for each in (plan.config, old.config))
+    if (set(spoken), heard) != (set(intents), before):
         intents = spoken
         for each in intents.values():
             each.warm()

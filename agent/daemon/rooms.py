@@ -21,14 +21,18 @@ from agent import clock
 from agent.audio.capture import Capture
 from agent.audio.playback import Playback
 from agent.commands import (
+    Act,
     AskLlm,
     Bid,
     CancelLlm,
     Claim,
     Confirmed,
+    Duck,
     Earcon,
     Hush,
+    IntentDone,
     SetMute,
+    SetPatience,
     SetVolume,
     ShowHealth,
     ShowSetting,
@@ -38,12 +42,14 @@ from agent.commands import (
     StopListening,
 )
 from agent.config import Config
+from agent.daemon.counts import ROOM_OF, counted
 from agent.daemon.description import Description, describe
+from agent.daemon.ownsound import Shared, shared
 from agent.daemon.plan import EVERY, Plan, RoomName, recogniser_specs
 from agent.daemon.startup import health_of, restored
 from agent.daemon.statistics import Statistics
 from agent.dialogue.state import State
-from agent.events import Event, Turn
+from agent.events import Acted, Event, Turn
 from agent.hearing.ear import Ear
 from agent.hearing.recognisers import Recognisers
 from agent.hearing.scores import Ledger
@@ -55,7 +61,10 @@ from agent.speaking.mouth import Mouth
 from agent.thinking.llm import Thinker
 
 FAREWELL_S = 1.0
-Deed = StartListening | StopListening | SetMute | AskLlm | CancelLlm | Confirmed | Speak | Hush | Earcon | SetVolume
+Deed = (
+    StartListening | SetPatience | StopListening | SetMute | AskLlm | CancelLlm | Confirmed | IntentDone | Speak | Hush
+    | Duck | Earcon | SetVolume
+)  # fmt: skip
 
 log = logging.getLogger(__name__)
 
@@ -82,6 +91,7 @@ class House:
     thinker: Thinker
     session: Session | None
     panel: Panel
+    own_sound: Shared
     description: Description
 
 
@@ -89,18 +99,19 @@ def build(plan: Plan, wiring: Wiring, old: House | None = None, names: frozenset
     """The house of this plan; all but the named rooms are those of the old one. Nothing is started."""
     config, given = plan.config, (wiring.emit, clock.now, wiring.on_fatal)
     capture = Capture(config.audio.mic, *given) if old is None or "capture" in names else old.capture
+    own_sound = shared(wiring.on_fatal) if old is None else old.own_sound
     if old is None or "recogniser" in names:
         lazy, keep_s = config.asr.load == "first_use", float(config.persona.keep_loaded_s)
         recogniser = Recognisers(recogniser_specs(plan), *given, lazy, own(config.persona.use), keep_s)
     else:
         recogniser = old.recogniser
     if old is None or "ear" in names:
-        ear = Ear(config, capture, recogniser, *given, _ledger(config, wiring))
+        ear = Ear(config, capture, recogniser, *given, _ledger(config, wiring), own_sound.for_ear(config))
     else:
         ear = old.ear
     if old is None or "voice" in names:
         mouth = Mouth(config, *given)
-        playback = Playback(config.audio.speaker, mouth, *given)
+        playback = own_sound.player(config, mouth, *given)
     else:
         mouth, playback = old.mouth, old.playback
     thinker = Thinker(config, *given) if old is None or "thinker" in names else old.thinker
@@ -109,41 +120,25 @@ def build(plan: Plan, wiring: Wiring, old: House | None = None, names: frozenset
     else:
         session = old.session
     panel = Panel(config.panel, *given) if old is None or "panel" in names else old.panel
-    return House(capture, recogniser, ear, mouth, playback, thinker, session, panel, describe(config))
+    return House(capture, recogniser, ear, mouth, playback, thinker, session, panel, own_sound, describe(config))
 
 
 def _ledger(config: Config, wiring: Wiring) -> Ledger:
     return Ledger(config, wiring.scores, wiring.keep_scores, lambda: clock.now().wall.date().isoformat())
 
 
-# What is counted, and in which room.
-_COUNTS: Mapping[str, RoomName] = {
-    "xruns": "capture",
-    "lost_periods": "capture",
-    "underruns": "voice",
-    "mic_restarts": "capture",
-    "speaker_restarts": "voice",
-}
-
-
 def _counted(house: House) -> dict[str, int]:
-    mic, speaker = house.capture.counters(), house.playback.counters()
-    return {
-        "xruns": mic.xruns,
-        "lost_periods": mic.lost,
-        "underruns": speaker.underruns,
-        "mic_restarts": mic.restarts,
-        "speaker_restarts": speaker.restarts,
-    }
+    return counted(house.capture.counters(), house.playback.counters())
 
 
 class Rooms:
     """Used by the main thread. `house` is replaced as a whole, so any thread may look at it."""
 
-    def __init__(self, house: House, statistics: Statistics) -> None:
+    def __init__(self, house: House, statistics: Statistics, emit: Callable[[Event], None]) -> None:
         self.house = house
         self._statistics = statistics
-        self._spent = dict.fromkeys(_COUNTS, 0)  # by rooms that are gone
+        self._emit = emit
+        self._spent = dict.fromkeys(ROOM_OF, 0)  # by rooms that are gone
 
     def start(self, state: State) -> None:
         """Raises `agent.hearing.wake.WakeModelError`."""
@@ -157,6 +152,7 @@ class Rooms:
         house = self.house
         house.playback.stop()
         house.ear.stop()
+        house.own_sound.selfwake.stop()
         house.capture.stop()
         house.recogniser.stop()
         house.thinker.stop()
@@ -192,7 +188,7 @@ class Rooms:
         if "session" not in names and house.description != old.description:
             self._describe()
         for key, count in _counted(old).items():
-            self._spent[key] += count if _COUNTS[key] in names else 0
+            self._spent[key] += count if ROOM_OF[key] in names else 0
 
     def _open(self, names: frozenset[RoomName], state: State) -> None:
         house = self.house
@@ -211,10 +207,12 @@ class Rooms:
         if "ear" in names:
             house.ear.do(SetMute(state.mic_off))
             house.ear.attentive(state.phase != "idle")
+            house.own_sound.selfwake.start()
             house.ear.start()
         if "session" in names and house.session is not None:  # an agent that will never hear does not go online
             self._describe()
             house.session.stats(self._statistics.figures(self.counters(), clock.now()))
+            house.session.show(state.book.shown())
             for command in (*restored(state), *health_of(state)):
                 house.session.show(command)
             house.session.start()
@@ -248,14 +246,20 @@ class Rooms:
                 house.playback.prepare()
                 house.mouth.prepare(persona)
                 house.thinker.warm(persona)
-            case StopListening() | SetMute():
+            case SetPatience() | StopListening() | SetMute():
                 house.ear.do(deed)
             case AskLlm(persona=persona):
                 house.thinker.do(deed)
                 house.mouth.prepare(persona)  # nobody has listened, where the question was typed
-            case CancelLlm() | Confirmed():
+            case CancelLlm() | Confirmed() | IntentDone():
                 house.thinker.do(deed)
-            case Speak() | Hush() | Earcon() | SetVolume():
+            case Duck(on=on):
+                house.playback.soften(on)
+                house.ear.do(deed)
+            case Earcon():
+                house.ear.do(deed)  # first, so that it expects what it will hear
+                house.mouth.do(deed)
+            case Speak() | Hush() | SetVolume():
                 house.mouth.do(deed)
             case unknown:
                 assert_never(unknown)
@@ -272,6 +276,13 @@ class Rooms:
     def contend(self, command: Bid | Claim) -> None:
         if self.house.session is not None:
             self.house.session.contend(command)
+
+    def act(self, command: Act) -> None:
+        """Tell the world to do something, where there is anybody to tell."""
+        if self.house.session is not None:
+            self.house.session.act(command)
+        else:
+            self._emit(Acted(clock.now(), command.turn, command.action, False, "MQTT is switched off"))
 
     def receipt(self, turn: Turn, receipt: Mapping[str, Any]) -> None:
         self._statistics.ended(receipt, clock.now())

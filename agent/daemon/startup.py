@@ -16,11 +16,14 @@ from agent.daemon.plan import Plan, rules_of
 from agent.daemon.store import DIGESTS, read_restart
 from agent.daemon.systemd import Notifier
 from agent.dialogue.state import State
+from agent.dialogue.timerbook import Book
 from agent.engines import Engines, PersonaEngines
+from agent.events import Instant
 from agent.hearing import wakewords
 from agent.hearing.wake import WakeModelError
 from agent.hearing.words import wake_name
 from agent.thinking.intents import Intents
+from agent.timers import Timer
 
 log = logging.getLogger(__name__)
 
@@ -83,11 +86,11 @@ def _size(model: Path) -> int:
 
 
 def first_state(
-    config: Config, kept: Mapping[str, Any], laid_over: Collection[str], restart_from: float | None
+    config: Config, kept: Mapping[str, Any], laid_over: Collection[str], restart_from: float | None, book: Book
 ) -> State:
     """Idle, with what was last set (`kept`); a live value that makes no sense is as good as none.
 
-    `laid_over`: the names of the others that are in force. `restart_from`: see State.
+    `laid_over`: the names of the others that are in force. `restart_from`, `book`: see State.
     """
     volume = kept.get("volume")
     valid = isinstance(volume, int) and not isinstance(volume, bool) and 0 <= volume <= 100
@@ -102,7 +105,13 @@ def first_state(
         settings=held(config, laid_over),
         restart_from=restart_from,
         switched_off=config.panel.mute_switch.pin is not None,  # until it has been read
+        book=book,
     )
+
+
+def kept_book(timers: tuple[Timer, ...], at: Instant) -> Book:
+    """What was kept; what has become due meanwhile, the first deadline finds."""
+    return Book(timers, ahead=at.wall.timestamp() - at.mono)
 
 
 def restart_from(environment: Mapping[str, str], folder: Path) -> float | None:
@@ -169,4 +178,5 @@ def names(config: Config) -> tuple[str, ...]:
 def understood(config: Config) -> dict[str, Intents]:
     """Language -> the commands that are understood in it; loaded when first needed, or warmed."""
     languages = dict.fromkeys(each.persona.language for each in personas.configurations(config).values())
-    return {language: Intents(language, names(config)) for language in languages}
+    actions = [section.compiled() for section in config.actions]
+    return {language: Intents(language, names(config), actions) for language in languages}

@@ -12,6 +12,7 @@ from typing import Any, assert_never
 
 from agent import clock
 from agent.commands import (
+    Act,
     Answer,
     AskLlm,
     Bid,
@@ -20,17 +21,22 @@ from agent.commands import (
     Claim,
     Command,
     Confirmed,
+    Duck,
     Earcon,
     Examine,
     Hush,
+    IntentDone,
+    KeepTimers,
     Restart,
     SetMute,
+    SetPatience,
     SetVolume,
     ShowEvent,
     ShowHealth,
     ShowReply,
     ShowSetting,
     ShowState,
+    ShowTimers,
     ShowTranscript,
     Speak,
     StartListening,
@@ -76,14 +82,20 @@ class Steward:
         receipt = self._receipts.done(command, now.wall)
         self._storm.see(command, now)
         match command:
-            case StartListening() | StopListening() | SetMute() | AskLlm() | CancelLlm():
+            case StartListening() | SetPatience() | StopListening() | SetMute() | AskLlm() | CancelLlm():
                 self._rooms.do(command)
-            case Confirmed() | Speak() | Hush() | Earcon() | SetVolume():
+            case Act():
+                self._rooms.act(command)
+            case IntentDone() | Confirmed() | Speak() | Hush() | Duck() | Earcon() | SetVolume():
                 self._rooms.do(command)
             case Bid() | Claim():
                 self._rooms.contend(command)
             case ShowTranscript() | ShowReply() | ShowEvent() | ShowHealth() | ShowSetting() | ShowState() | Answer():
                 self._show(command)
+            case ShowTimers():
+                self._show(command)
+            case KeepTimers():
+                self._store.timers(command)
             case ChangeSetting() | Examine() | Restart():
                 self._attend(command)
             case TurnEnded():

@@ -1,4 +1,4 @@
-"""What outlives the process: receipts of turns, settings that were changed by voice or MQTT, counts of wake scores.
+"""What outlives the process: receipts of turns, settings changed by voice or MQTT, counts of wake scores, timers.
 
 The state folder is `$STATE_DIRECTORY` (systemd), else `$XDG_STATE_HOME/voice-agent`. Writing happens on a thread of its
 own: an SD card may stall for seconds, and neither sound nor dialogue may wait for it. A full or read-only disk is the
@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from agent.clock import Clock
-from agent.events import Event, Health
+from agent.commands import KeepTimers
+from agent.daemon.timer_store import TimerStore, TimerStoreError
+from agent.events import Event, Health, Status, TimersKept
 from agent.requests import Value
 
 QUEUE = 256
@@ -116,11 +118,16 @@ class Store:
         self.keep_receipts = keep_receipts
         self._queue: queue.Queue[Callable[[], None] | None] = queue.Queue(QUEUE)
         self._settings = read_settings(folder)
+        self._timers = TimerStore(folder, _boot(), lambda: f"{clock().wall:%Y%m%d-%H%M%S}")
+        self.kept = self._timers.read()
         self._healthy = True
         self._thread = threading.Thread(target=self._work, name="store", daemon=True)
         self.dropped = 0
 
     def start(self) -> None:
+        if self.kept.flaw:
+            log.warning("%s", self.kept.flaw, extra={"code": "timers.flaw"})
+            self._emit(Health(self._clock(), "disk", "degraded", self.kept.flaw))
         self._thread.start()
 
     def stop(self) -> None:
@@ -145,11 +152,18 @@ class Store:
         """The process ends because somebody asked for a restart."""
         self._put(lambda: self._replace(RESTART, {"boot": _boot(), "monotonic_s": monotonic_s}))
 
-    def _put(self, job: Callable[[], None] | None) -> None:
+    def timers(self, command: KeepTimers) -> None:
+        """Write all timers; `TimersKept` tells when they are on the disk, or why they are not."""
+        if not self._put(lambda: self._keep(command)):
+            self._kept(command, "too much waits for the disk")
+
+    def _put(self, job: Callable[[], None] | None) -> bool:
         try:
             self._queue.put_nowait(job)
         except queue.Full:
             self.dropped += 1
+            return False
+        return True
 
     def _work(self) -> None:
         while (job := self._queue.get()) is not None:
@@ -157,13 +171,30 @@ class Store:
                 job()
             except OSError as error:
                 self._report(healthy=False, reason=f"cannot write to {self._folder}: {error.strerror}")
+            except TimerStoreError as error:
+                self._report(healthy=False, reason=str(error))
             else:
                 self._report(healthy=True, reason="")
+        self._timers.close()
 
     def _report(self, healthy: bool, reason: str) -> None:
+        """A flaw found at the start remains until the next one: what was lost is lost."""
         if healthy != self._healthy:
             self._healthy = healthy
-            self._emit(Health(self._clock(), "disk", "ok" if healthy else "failed", reason))
+            well: Status = "degraded" if self.kept.flaw else "ok"
+            status, why = (well, self.kept.flaw) if healthy else ("failed", reason)
+            self._emit(Health(self._clock(), "disk", status, why))
+
+    def _keep(self, command: KeepTimers) -> None:
+        try:
+            self._timers.write(command.timers)
+        except TimerStoreError as error:
+            self._kept(command, str(error))
+            raise
+        self._kept(command)
+
+    def _kept(self, command: KeepTimers, reason: str = "") -> None:
+        self._emit(TimersKept(self._clock(), command.revision, not reason, reason))
 
     def _append(self, line: str) -> None:
         path = self._folder / "turns.jsonl"

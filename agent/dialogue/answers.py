@@ -5,10 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 
 from agent.commands import Earcon
+from agent.dialogue import actions
 from agent.dialogue.phrases import phrase, spoken_date, spoken_time
 from agent.dialogue.replies import end, fail, speak
+from agent.dialogue.ringing import hush
 from agent.dialogue.settings import set_mute, set_volume
 from agent.dialogue.state import State, Step
+from agent.dialogue.timerbook import Spoken
+from agent.dialogue.timers import INTENTS, perform
+from agent.events import Instant
 from agent.requests import Intent
 
 VOLUME_STEP = 10
@@ -25,8 +30,9 @@ def answer(state: State, now: float, wall: datetime, intent: Intent) -> Step:
         case "repeat":
             return _repeat(state, now)
         case "stop":
-            ended, commands = end(state, now, "answered", "")
-            return ended, (Earcon(state.turn, "done"), *commands)
+            hushed, hushing = hush(state, Instant(now, wall), "stop", state.turn)
+            ended, commands = end(hushed, now, "answered", "")
+            return ended, (*hushing, Earcon(state.turn, "done"), *commands)
         case "volume_set" | "volume_up" | "volume_down":
             changed, commands = set_volume(state, _percent(state, intent))
             spoken, speaking = speak(changed, now, phrase(language, "volume", percent=changed.volume))
@@ -35,6 +41,10 @@ def answer(state: State, now: float, wall: datetime, intent: Intent) -> Step:
             muted, commands = set_mute(state, on=True, source="voice")
             spoken, speaking = speak(muted, now, phrase(language, "muted"))
             return spoken, (*commands, *speaking)
+        case actions.INTENT:
+            return actions.perform(state, Instant(now, wall), intent, Spoken(state.turn))
+        case timed if timed in INTENTS:
+            return perform(state, Instant(now, wall), intent, Spoken(state.turn))
         case unknown:
             return fail(state, now, "failed", f"no answer to the intent {unknown}")
 

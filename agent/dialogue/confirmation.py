@@ -47,7 +47,7 @@ def asked(state: State, event: ConfirmDue) -> Step:
     reply = f"{state.talk.reply} {text}".strip()
     talk = replace(state.talk, reply=reply, question=event.call, thinker=event.turn)
     activity = Speaking(speaking_until(state, event.at.mono, reply), complete=True)
-    speak = Speak(state.turn, f" {text}", last=True, invites=True, persona=talk.persona)
+    speak = Speak(state.turn, f" {text}", last=True, invites=True, afresh=True, persona=talk.persona)
     return replace(state, talk=talk, activity=activity), (speak,)
 
 
@@ -89,7 +89,7 @@ def answered(state: State, event: Endpoint | Final | AsrFailed) -> Step | None:
 def settle(state: State, now: float, yes: bool) -> Step:
     """It is decided; the language model goes on."""
     answer = Confirmed(state.talk.thinker, state.talk.question, yes)
-    thinking = Thinking(now + state.rules.thinking_limit, now + state.rules.thinking_sound_after)
+    thinking = Thinking(now + state.rules.thinking_limit)
     return replace(state, talk=replace(state.talk, question=""), activity=thinking), (answer,)
 
 

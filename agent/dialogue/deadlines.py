@@ -6,6 +6,8 @@ from dataclasses import replace
 from typing import assert_never
 
 from agent.commands import Earcon, ShowEvent
+from agent.dialogue import interruption, ringing, waiting
+from agent.dialogue.actions import overdue
 from agent.dialogue.confirmation import too_late
 from agent.dialogue.contest import decide
 from agent.dialogue.replies import close, end, fail, silence
@@ -14,13 +16,15 @@ from agent.dialogue.state import Contending, Idle, Listening, Speaking, State, S
 
 def deadline(state: State) -> float | None:
     """Monotonic seconds at which `DeadlinePassed` is due; None where nothing is waited for."""
-    due = [] if state.closing is None else [state.closing.until]
+    due = ringing.deadlines(state) + ([] if state.closing is None else [state.closing.until])
+    due += [] if state.acting is None else [state.acting.until]
+    due += [soon for soon in (waiting.due(state), interruption.due(state)) if soon is not None]
     match state.activity:
         case Idle():
             pass
-        case Listening(until=until, chime_at=soon) | Thinking(until=until, sound_at=soon):
+        case Listening(until=until, chime_at=soon):
             due += [until] if soon is None else [until, soon]
-        case Contending(until=until) | Transcribing(until=until) | Speaking(until=until):
+        case Contending(until=until) | Transcribing(until=until) | Thinking(until=until) | Speaking(until=until):
             due.append(until)
         case unknown:
             assert_never(unknown)
@@ -33,8 +37,10 @@ def passed(state: State, now: float) -> Step:
     if state.closing is not None and state.closing.until <= now:
         closing = close(state, now)
     state, commands = closing
+    state, ducking = interruption.passed(state, now)
+    state, late = overdue(state, now)
     acted, acting = _activity(state, now)
-    return acted, (*commands, *acting)
+    return acted, (*commands, *ducking, *late, *acting)
 
 
 def _activity(state: State, now: float) -> Step:
@@ -52,10 +58,10 @@ def _activity(state: State, now: float) -> Step:
         case Speaking(until=until) if until <= now:
             ended, commands = end(state, now, "failed", "")
             error = ShowEvent("error", state.turn, {"code": "speech_failed", "message": "not spoken in time"})
-            return ended, (*silence(state), error, *commands)
+            return ended, (*silence(state), error, Earcon(state.turn, "error"), *commands)
         case Listening(chime_at=float(soon)) as listening if soon <= now:
             return enter(state, replace(listening, chime_at=None)), (Earcon(state.turn, "wake"),)
-        case Thinking(sound_at=float(soon)) as thinking if soon <= now:
-            return enter(state, replace(thinking, sound_at=None)), (Earcon(state.turn, "thinking"),)
+        case _ if (silent := waiting.due(state)) is not None and silent <= now:
+            return state, (Earcon(state.turn, "thinking"),)
         case _:
             return state, ()

@@ -3,7 +3,7 @@
 Rules:
 - `State.volume` is what somebody has set. An announcement may have a volume of its own while it is being said; whoever
   sets the volume meanwhile has the last word.
-- In quiet hours nothing is louder than the night volume, but for announcements of high priority.
+- In quiet hours nothing is louder than the night volume, but for announcements of high priority and what rings.
 - The speaker is told before the first sound at another volume. So nobody has to restore anything, however an
   announcement ends; and no clock has to ring when quiet hours begin, since the next sound finds them begun.
 """
@@ -14,7 +14,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from agent.commands import Command, Earcon, SetVolume, Speak
-from agent.dialogue.state import Speaking, State, Step
+from agent.dialogue.state import Idle, Speaking, State, Step
 
 
 def loudness(state: State, wall: datetime) -> int:
@@ -22,7 +22,8 @@ def loudness(state: State, wall: datetime) -> int:
     announcement = state.talk.announcement if isinstance(state.activity, Speaking) else None
     own = None if announcement is None else announcement.volume_percent
     percent = state.volume if own is None else own
-    if announcement is not None and announcement.priority == "high":
+    rings = state.book.bell.rings and isinstance(state.activity, Idle)
+    if rings or (announcement is not None and announcement.priority == "high"):
         return percent
     quiet = state.rules.quiet
     return min(percent, state.rules.night_volume) if quiet is not None and quiet.contain(wall) else percent

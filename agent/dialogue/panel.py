@@ -40,7 +40,7 @@ def _obey(state: State, event: Pressed) -> Step:
     match event.action:
         case "stop":
             return _ask(state, event, StopRequest())
-        case "listen" if not isinstance(state.activity, Idle):
+        case "listen" if not isinstance(state.activity, Idle) or state.book.bell.rings:
             return _ask(state, event, StopRequest())
         case "listen":
             listening, commands = _ask(state, event, ListenRequest())

@@ -12,6 +12,8 @@ from types import MappingProxyType
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_time, get_time_format
 
+from agent.dialogue import phrases_actions, phrases_timers
+
 _EN = {
     "time": "It's {time}.",
     "date": "It's {date}.",
@@ -27,6 +29,8 @@ _EN = {
     "timeout": "Sorry, the language model takes too long.",
     "bad_reply": "Sorry, I got an answer I could not understand.",
     "cut_off": "Sorry, the answer broke off there.",
+    "unspeakable": "Sorry, there was nothing in the answer that I can say aloud.",
+    "other_script": "Sorry, the answer came in a language that I cannot speak.",
     "asr_failed": "Sorry, speech recognition isn't working right now.",
     "mic_lost": "Sorry, I lost the microphone.",
     "failed": "Sorry, something went wrong.",
@@ -47,6 +51,8 @@ _DE = {
     "timeout": "Entschuldigung, das Sprachmodell braucht zu lange.",
     "bad_reply": "Entschuldigung, die Antwort war nicht zu verstehen.",
     "cut_off": "Entschuldigung, hier brach die Antwort ab.",
+    "unspeakable": "Entschuldigung, an der Antwort war nichts, was ich aussprechen kann.",
+    "other_script": "Entschuldigung, die Antwort kam in einer Sprache, die ich nicht sprechen kann.",
     "asr_failed": "Entschuldigung, die Spracherkennung geht gerade nicht.",
     "mic_lost": "Entschuldigung, das Mikrofon ist weg.",
     "failed": "Entschuldigung, da ging etwas schief.",
@@ -63,17 +69,25 @@ _KO = {
     "unreachable": "죄송합니다. 지금은 언어 모델에 연결할 수 없습니다.",
     "timeout": "죄송합니다. 언어 모델이 너무 오래 걸립니다.",
     "cut_off": "죄송합니다. 대답이 끊어졌습니다.",
+    "unspeakable": "죄송합니다. 대답에 소리 내어 말할 수 있는 내용이 없습니다.",
+    "other_script": "죄송합니다. 제가 말할 수 없는 언어로 대답이 왔습니다.",
     "asr_failed": "죄송합니다. 지금은 음성 인식이 되지 않습니다.",
     "mic_lost": "죄송합니다. 마이크를 찾을 수 없습니다.",
     "failed": "죄송합니다. 문제가 생겼습니다.",
 }
 
-_PHRASES: Mapping[str, Mapping[str, str]] = MappingProxyType({"en": _EN, "de": _DE, "ko": _KO})
+_PHRASES: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "en": {**_EN, **phrases_timers.EN, **phrases_actions.EN},
+        "de": {**_DE, **phrases_timers.DE, **phrases_actions.DE},
+        "ko": {**_KO, **phrases_timers.KO, **phrases_actions.KO},
+    }
+)
 
 
 def phrase(language: str, key: str, **values: str | int) -> str:
     """The sentence for `key`; an unknown key is "failed", so that a new failure is never silence."""
-    for table in (_PHRASES.get(language[:2], _EN), _EN):
+    for table in (_PHRASES.get(language[:2], {}), _PHRASES["en"]):
         if key in table:
             return table[key].format(**values)
     return phrase(language, "failed")
@@ -81,25 +95,26 @@ def phrase(language: str, key: str, **values: str | int) -> str:
 
 def spoken_time(language: str, moment: datetime) -> str:
     """Hour and minute as CLDR writes them for the language, such as "3:45 PM" or "15:45"."""
-    locale = _locale(language)
+    locale = locale_of(language)
     pattern = get_time_format("short", locale).pattern
     if "'" not in pattern:
         pattern = pattern.replace("a", "aaaa")  # the long names: Korean's short ones are Latin letters
-    return _plain(format_time(moment.replace(tzinfo=None), pattern, locale=locale))
+    return plain(format_time(moment.replace(tzinfo=None), pattern, locale=locale))
 
 
 def spoken_date(language: str, moment: datetime) -> str:
     """Week day, day and month as CLDR writes them, such as "Monday, November 23, 2026"."""
-    return _plain(format_date(moment.date(), "full", locale=_locale(language)))
+    return plain(format_date(moment.date(), "full", locale=locale_of(language)))
 
 
-def _locale(language: str) -> Locale:
+def locale_of(language: str) -> Locale:
+    """English for a language that there is not."""
     try:
         return Locale.parse(language, sep="-")
     except (UnknownLocaleError, ValueError):
         return Locale("en")
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """CLDR joins with no-break spaces, which a voice may stumble over."""
     return " ".join(text.split())

@@ -39,15 +39,21 @@ from agent.requests import SayRequest
 
 
 def speak(
-    state: State, now: float, text: str, outcome: Outcome = "answered", chime: bool = False, persona: str | None = None
+    state: State,
+    now: float,
+    text: str,
+    outcome: Outcome = "answered",
+    chime: bool = False,
+    persona: str | None = None,
+    afresh: bool = False,
 ) -> Step:
-    """Speak one whole reply in the current turn. `persona`: who, if not the one that is talked with."""
+    """Speak one whole reply in the current turn, or its end. `persona`: who, if not the one that is talked with."""
     talk = replace(state.talk, reply=f"{state.talk.reply} {text}".strip())
     until = speaking_until(state, now, talk.reply)
     invites = outcome == "answered" and wanted(state)
     spoken = replace(state, talk=talk, activity=Speaking(until, complete=True, outcome=outcome, invites=invites))
     voice = talk.persona if persona is None else persona
-    return spoken, (Speak(state.turn, text, last=True, chime=chime, invites=invites, persona=voice),)
+    return spoken, (Speak(state.turn, text, True, chime, invites, afresh, persona=voice),)
 
 
 def speaking_until(state: State, now: float, reply: str) -> float:

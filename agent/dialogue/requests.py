@@ -9,8 +9,11 @@ from agent.commands import ChangeSetting, Command, Earcon, Examine, Restart, Sho
 from agent.dialogue.announcements import announce, drop
 from agent.dialogue.replies import begin, leave
 from agent.dialogue.results import done, refused, told
+from agent.dialogue.ringing import hush, woken
 from agent.dialogue.settings import MuteSource, locked, set_do_not_disturb, set_mute, set_volume
 from agent.dialogue.state import State, Step
+from agent.dialogue.timerbook import Commanded
+from agent.dialogue.timers import perform
 from agent.dialogue.turn import ask, listen
 from agent.events import Requested
 from agent.requests import (
@@ -22,6 +25,7 @@ from agent.requests import (
     SayRequest,
     SettingRequest,
     StopRequest,
+    TimerRequest,
     VolumeRequest,
 )
 
@@ -39,11 +43,14 @@ def _obey(state: State, event: Requested, persona: str, source: MuteSource) -> S
     now = event.at.mono
     match event.request:
         case ListenRequest():
-            return _listen(state, now, event.id, persona)
-        case StopRequest():
+            listening, commands = _listen(state, now, event.id, persona)
+            hushed, hushing = woken(state, listening, event.at)
+            return hushed, (*commands, *hushing)
+        case StopRequest(parting=parting):
             emptied, dropping = drop(state)
             stopped, commands = leave(emptied, now)
-            return stopped, (*commands, *dropping, *done(event.id))
+            hushed, hushing = (stopped, ()) if parting else hush(stopped, event.at, source)
+            return hushed, (*commands, *hushing, *dropping, *done(event.id))
         case SayRequest():
             return announce(state, event.at, event.request, event.id)
         case AskRequest(text=text, intent=intent):
@@ -58,10 +65,10 @@ def _obey(state: State, event: Requested, persona: str, source: MuteSource) -> S
             return changed, (*commands, *done(event.id))
         case SettingRequest():
             return _setting(state, event, event.request, source)
-        case DoctorRequest():
-            return state, (Examine(event.id),)
-        case RestartRequest():
-            return _restart(state, now, event.id)
+        case TimerRequest(intent=intent):
+            return perform(state, event.at, intent, Commanded(event.id))
+        case DoctorRequest() | RestartRequest():
+            return _serviced(state, event, event.request)
         case unknown:
             assert_never(unknown)
 
@@ -102,6 +109,14 @@ def _setting(state: State, event: Requested, request: SettingRequest, source: Mu
             return changed, (*commands, *done(event.id))
         case name:
             return state, (ChangeSetting(name, value, event.id),)
+
+
+def _serviced(state: State, event: Requested, request: DoctorRequest | RestartRequest) -> Step:
+    match request:
+        case DoctorRequest():
+            return state, (Examine(event.id),)
+        case RestartRequest():
+            return _restart(state, event.at.mono, event.id)
 
 
 def _restart(state: State, now: float, request: str | None) -> Step:

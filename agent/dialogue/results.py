@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from agent.commands import Answer, Command, ShowEvent
+from collections.abc import Mapping
+
+from agent.commands import Answer, Command, Scalar, ShowEvent
+
+Data = Mapping[str, Scalar | tuple[Mapping[str, Scalar], ...]]
 
 
-def done(request: str | None) -> tuple[Command, ...]:
-    return () if request is None else (Answer(request, ok=True),)
+def done(request: str | None, data: Data | None = None) -> tuple[Command, ...]:
+    return () if request is None else (Answer(request, ok=True, data=data or {}),)
 
 
 def refused(request: str | None, code: str, message: str) -> tuple[Command, ...]:

@@ -16,12 +16,28 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
 
+from agent.actions import Action
 from agent.commands import Command, Earcon, Exchange, Outcome
+from agent.dialogue.acting import Acting
 from agent.dialogue.cast import Cast
+from agent.dialogue.duck import Ducking
 from agent.dialogue.group import Group
 from agent.dialogue.quiet import Hours
-from agent.events import AsrFailed, Endpoint, Final, Part, Partial, Phase, SpeechStarted, Status, Turn
+from agent.dialogue.timerbook import Book
+from agent.events import AsrFailed, Endpoint, Final, Hint, Part, Partial, Phase, SpeechStarted, Status, Turn
 from agent.requests import Intent, SayRequest, Value
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Silence in ms that ends an utterance: as a rule, after complete words, after words that have to go on."""
+
+    open_ms: int = 700
+    complete_ms: int = 250
+    hanging_ms: int = 1000
+
+    def after(self, hint: Hint) -> int:
+        return {"complete": self.complete_ms, "hanging": self.hanging_ms, "open": self.open_ms}[hint]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +57,7 @@ class Rules:
     final_limit: float = 3.0
     loading_limit: float = 5.0
     late_limit: float = 15.0
-    thinking_sound_after: float = 2.0
+    thinking_sound_after: float = 1.8
     thinking_limit: float = 75.0
     speaking_grace: float = 10.0
     speaking_per_character: float = 0.12
@@ -58,6 +74,8 @@ class Rules:
     follow_ups: int = 8
     local_first: bool = True
     cast: Cast = field(default_factory=Cast)
+    actions: Mapping[str, Action] = field(default_factory=dict)
+    patience: Patience = Patience()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +87,14 @@ class Idle:
 class Listening:
     """The ear feeds the recogniser. `chime_at`: when to acknowledge the wake, unless the user speaks on at once.
 
-    `spoken`: the user has begun to speak.
+    `spoken`: the user has begun to speak. `partial`, `hint`: what the recogniser believed last.
     """
 
     until: float
     chime_at: float | None
     spoken: bool = False
+    partial: str = ""
+    hint: Hint = "open"
 
 
 HearingEvent = SpeechStarted | Partial | Endpoint | Final | AsrFailed
@@ -105,7 +125,6 @@ class Thinking:
     """The LLM has been asked and has not begun to answer. `fallback`: what we can answer ourselves if it cannot."""
 
     until: float
-    sound_at: float | None
     fallback: Intent | None = None
 
 
@@ -113,13 +132,14 @@ class Thinking:
 class Speaking:
     """The reply is being spoken; `complete` once its last word has been handed to the mouth.
 
-    `invites`: it ends with the sound after which the agent listens on.
+    `invites`: it ends with the sound after which the agent listens on; `written`: by the LLM.
     """
 
     until: float
     complete: bool
     outcome: Outcome = "answered"
     invites: bool = False
+    written: bool = False
 
 
 Activity = Idle | Contending | Listening | Transcribing | Thinking | Speaking
@@ -213,6 +233,7 @@ class State:
     `switch_fault`: why the switch counts as on although nobody can tell. `volume_set`: somebody has set the volume.
     `settings`: those that are not live (`agent.settings`). `restart_from`: the monotonic second from which a restart
     may be asked for; None where nobody would start the agent again. `told`: the volume that the speaker was told last.
+    `silent_from`: since when (monotonic seconds) somebody who waits hears nothing (`agent.dialogue.waiting`), or None.
     """
 
     rules: Rules = Rules()
@@ -231,8 +252,12 @@ class State:
     do_not_disturb: bool = False
     settings: Mapping[str, Held] = field(default_factory=dict)
     restart_from: float | None = None
+    silent_from: float | None = None
+    duck: Ducking = field(default_factory=Ducking)
     health: Mapping[Part, PartHealth] = field(default_factory=dict)
     group: Group = field(default_factory=Group)
+    book: Book = field(default_factory=Book)
+    acting: Acting | None = None
 
     @property
     def turn(self) -> Turn:

@@ -8,10 +8,13 @@ from datetime import datetime
 from agent.commands import AskLlm, Command, Earcon, Exchange, Scalar, ShowEvent, ShowTranscript, Speak, StartListening
 from agent.dialogue import confirmation
 from agent.dialogue.answers import answer
-from agent.dialogue.followup import wanted
+from agent.dialogue.calls import told
+from agent.dialogue.followup import waits, wanted
+from agent.dialogue.patience import follow
 from agent.dialogue.phrases import phrase
 from agent.dialogue.replies import begin, end, fail, leave, silence, speak, speaking_until
 from agent.dialogue.state import Listening, Speaking, State, Step, Thinking, Transcribing, enter
+from agent.dialogue.timerchoice import chosen
 from agent.events import (
     AsrFailed,
     ConfirmDue,
@@ -28,9 +31,10 @@ from agent.events import (
     Wake,
 )
 from agent.requests import Intent, shown
+from agent.scripts import mostly_foreign
 
 # What makes it quiet has to work whoever is asked first, and only we know what we said.
-ALWAYS_LOCAL = frozenset({"stop", "mute", "volume_set", "volume_up", "volume_down", "repeat"})
+ALWAYS_LOCAL = frozenset({"stop", "mute", "volume_set", "volume_up", "volume_down", "repeat", "snooze"})
 
 
 def woken(state: State, event: Wake) -> Step:
@@ -67,8 +71,8 @@ def listen(
 
 def _follow_up(state: State, now: float) -> Step:
     """Listen on after the answered turn, if still nothing stands against it."""
-    wait = state.rules.follow_up
-    if wait is None or not wanted(state):
+    wait = waits(state)
+    if not wanted(state):
         return state, ()
     persona = state.talk.persona
     begun = begin(state, aloud=True, follow_up=state.talk.follow_up + 1, persona=persona)
@@ -85,8 +89,8 @@ def hearing(state: State, event: SpeechStarted | Partial | Endpoint | Final | As
             return enter(state, replace(listening, chime_at=None, spoken=True)), ()
         case (Listening(spoken=False), Partial()) if state.talk.follow_up:
             return state, ()  # nobody has spoken: a recogniser that makes words of silence
-        case (Listening() as listening, Partial(text=text)):
-            return enter(state, replace(listening, chime_at=None)), (ShowTranscript(state.turn, text, final=False),)
+        case (Listening() as listening, Partial()):
+            return follow(state, listening, event)
         case (Transcribing(), Partial(text=text)):
             return state, (ShowTranscript(state.turn, text, final=False),)
         case (Listening(), Endpoint(cause="no_speech")):
@@ -119,20 +123,19 @@ def _unasked(state: State, now: float) -> Step:
 
 def ask(state: State, now: float, wall: datetime, text: str, intent: Intent | None) -> Step:
     """Answer a sentence of the current turn: here, where it is a local command, else by the LLM."""
+    state, intent = chosen(state, text, intent)
     if intent is not None and (state.rules.local_first or intent.name in ALWAYS_LOCAL):
         return _locally(state, now, wall, intent)
     fresh = tuple(past for past in state.history if now - past.at <= state.rules.history_for)
     persona = state.talk.persona
     history: tuple[Exchange, ...] = tuple(past.exchange for past in fresh if past.persona == persona)
-    sound_at = now + state.rules.thinking_sound_after
-    thinking = Thinking(now + state.rules.thinking_limit, sound_at, fallback=intent)
+    thinking = Thinking(now + state.rules.thinking_limit, fallback=intent)
     return replace(state, activity=thinking, history=fresh), (AskLlm(state.turn, text, history, persona),)
 
 
 def _locally(state: State, now: float, wall: datetime, intent: Intent) -> Step:
     answered, commands = answer(state, now, wall, intent)
-    told = {"name": intent.name, **intent.slots, "persona": shown(state.talk.persona)}
-    return answered, (ShowEvent("intent", state.turn, told), *commands)
+    return answered, (told(state, intent), *commands)
 
 
 def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed | ConfirmDue | ToolUsed) -> Step:
@@ -142,42 +145,49 @@ def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed | ConfirmDu
         case (_, ConfirmDue()):
             return confirmation.asked(state, event)
         case (_, ToolUsed()):
-            return _used(state, event)
-        case (Thinking() | Speaking(complete=False), ReplyDelta(text=text)):
-            return _write(state, now, text)
+            return state, (_used(state, event),)
+        case (Thinking() | Speaking(complete=False), ReplyDelta()):
+            return _write(state, now, event)
         case (Thinking(fallback=Intent() as intent), ReplyDone() | LlmFailed()):
             return _locally(state, now, event.at.wall, intent)
         case (Thinking(), ReplyDone()):
             return fail(state, now, "bad_reply", "the language model sent an empty answer")
         case (Speaking(complete=False), ReplyDone()):
-            invites = wanted(state)
-            done = Speaking(speaking_until(state, now, state.talk.reply), complete=True, invites=invites)
-            return enter(state, done), (Speak(state.turn, "", last=True, invites=invites, persona=state.talk.persona),)
+            return _written(state, now)
         case (Thinking(), LlmFailed(code="unanswered", detail=words)):
             return speak(state, now, words)
         case (Thinking(), LlmFailed(code=code, detail=detail)):
             return fail(state, now, code, detail)
         case (Speaking(complete=False), LlmFailed(code=code, detail=detail)):
-            spoken, commands = speak(state, now, " " + phrase(state.language, "cut_off"), outcome="failed")
+            spoken, commands = speak(state, now, " " + phrase(state.language, "cut_off"), outcome="failed", afresh=True)
             return spoken, (ShowEvent("error", state.turn, {"code": code, "message": detail}), *commands)
         case _:
             return state, ()
 
 
-def _used(state: State, event: ToolUsed) -> Step:
-    """Work goes on: where nothing is heard of it for a while, there is another sound."""
+def _written(state: State, now: float) -> Step:
+    """All of the answer is there. Where most of it could not be spoken, that is said."""
+    if mostly_foreign(state.talk.reply, state.language):
+        sorry = phrase(state.language, "other_script")
+        return speak(state, now, sorry, outcome="failed", afresh=True)
+    invites = wanted(state)
+    done = Speaking(speaking_until(state, now, state.talk.reply), True, invites=invites, written=True)
+    return enter(state, done), (Speak(state.turn, "", last=True, invites=invites, persona=state.talk.persona),)
+
+
+def _used(state: State, event: ToolUsed) -> Command:
     data: dict[str, Scalar] = {"name": event.name, "server": event.server, "decision": event.decision, "ms": event.ms}
-    shown = ShowEvent("tool", state.turn, data)
-    if not isinstance(state.activity, Thinking):
-        return state, (shown,)
-    sound_at = state.activity.sound_at or event.at.mono + state.rules.thinking_sound_after
-    return enter(state, replace(state.activity, sound_at=sound_at)), (shown,)
+    return ShowEvent("tool", state.turn, data)
 
 
-def _write(state: State, now: float, text: str) -> Step:
-    talk = replace(state.talk, reply=state.talk.reply + text)
-    speaking = Speaking(speaking_until(state, now, talk.reply) + state.rules.thinking_limit, complete=False)
-    return replace(state, talk=talk, activity=speaking), (Speak(state.turn, text, persona=talk.persona),)
+def _write(state: State, now: float, event: ReplyDelta) -> Step:
+    talk = replace(state.talk, reply=event.text if event.instead else state.talk.reply + event.text)
+    speaking = Speaking(
+        speaking_until(state, now, talk.reply) + state.rules.thinking_limit, complete=False, written=True
+    )
+    return replace(state, talk=talk, activity=speaking), (
+        Speak(state.turn, event.text, instead=event.instead, persona=talk.persona),
+    )
 
 
 def speaking(state: State, event: SpeechDone | SpeechFailed) -> Step:
@@ -190,11 +200,13 @@ def speaking(state: State, event: SpeechDone | SpeechFailed) -> Step:
             ended, commands = end(state, now, "answered", heard)
             after, listening = _follow_up(ended, now)
             return after, (*commands, *listening)
+        case (Speaking(outcome="answered", written=True), SpeechDone(heard="", cut=False)):
+            return fail(state, now, "unspeakable", "nothing in the answer could be spoken")
         case (Speaking(outcome=outcome), SpeechDone(heard=heard, cut=cut)):
             return end(state, now, "interrupted" if cut else outcome, heard)
         case (Speaking(), SpeechFailed(reason=reason, heard=heard)):
             ended, commands = end(state, now, "failed", heard)
             error = ShowEvent("error", state.turn, {"code": "speech_failed", "message": reason})
-            return ended, (error, *silence(state), *commands)
+            return ended, (error, *silence(state), Earcon(state.turn, "error"), *commands)
         case _:
             return state, ()

@@ -104,8 +104,12 @@ async def _first_word(made: Answerer, language: str) -> float:
     """Seconds. Raises Failure."""
     began = time.monotonic()
     said: list[float] = []
+
+    def hear(text: str, instead: bool = False) -> None:
+        said.append(time.monotonic() - began)
+
     try:
-        await made.ask(Question(QUESTION, language=language), lambda text: said.append(time.monotonic() - began))
+        await made.ask(Question(QUESTION, language=language), hear)
     except Unanswered:
         said.append(time.monotonic() - began)
     except Failure as failure:

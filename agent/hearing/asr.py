@@ -5,9 +5,10 @@ The engines are native code that takes hundreds of megabytes and can hang, so on
 
     main -> child   {"type": "start", "word": "hey_jarvis" or null, "lead_ms": 90}, AUDIO (int16, 16 kHz, mono) …,
                     {"type": "pause"}, {"type": "resume"}, END or {"type": "cancel"}
-    child -> main   {"type": "ready"}, {"type": "partial", "text"} …, {"type": "final", "text"}
+    child -> main   {"type": "ready"}, {"type": "partial", "text", "heard_ms"} …, {"type": "final", "text"}
 
-`word` and `lead_ms` say that the audio begins with so much of that wake word's end, which is not to be written.
+`heard_ms` says how much of the sound a text is of. `word` and `lead_ms` say that the audio begins with so much of that
+wake word's end, which is not to be written.
 """
 
 from __future__ import annotations
@@ -53,14 +54,21 @@ class Asr(Protocol):
 class Engine(Protocol):
     """One recognition engine inside the child; used by one thread."""
 
+    @property
+    def heard(self) -> int:
+        """Samples of this utterance that the newest partial text is of, all of them."""
+        ...
+
     def begin(self, word: str | None, lead_ms: int) -> None: ...
 
     def feed(self, pcm: Samples) -> str | None:
-        """A new partial text, or None where it did not change (or was not asked for)."""
+        """A new partial text, or None where it did not change (or was not asked for). After a pause it is given once
+        where it did not change, too."""
         ...
 
     def pause(self) -> str | None:
-        """A chance to work ahead; a partial text or None."""
+        """The user is silent: the text so far, changed or not, of all that was fed; or None where that takes longer,
+        and a `feed` will give it."""
         ...
 
     def resume(self) -> None: ...

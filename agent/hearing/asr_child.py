@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from agent.audio.pcm import RATE_HZ
 from agent.hearing.asr import Engine
 from agent.parent import Parent
 from agent.records import Kind, Record
@@ -78,7 +79,8 @@ class Turns:
 
     def _partial(self, text: str | None) -> None:
         if text is not None and self._turn is not None:
-            self._parent.message("partial", self._turn, text=text)
+            heard_ms = self._engine.heard * 1000 // RATE_HZ
+            self._parent.message("partial", self._turn, text=text, heard_ms=heard_ms)
 
 
 if __name__ == "__main__":

@@ -22,11 +22,12 @@ from typing import Protocol, assert_never
 
 from agent.audio.pcm import Block
 from agent.clock import Clock
-from agent.commands import SetMute, StartListening, StopListening
+from agent.commands import Duck, Earcon, SetMute, SetPatience, StartListening, StopListening
 from agent.config import Config
 from agent.events import Event, Health, Wake
 from agent.hearing import wakewords
 from agent.hearing.asr import Asr
+from agent.hearing.bargein import BargeIn, OwnSound
 from agent.hearing.listening import Listening
 from agent.hearing.preroll import Preroll, periods
 from agent.hearing.quality import quality
@@ -66,7 +67,7 @@ class Counters:
     gaps: int = 0
 
 
-EarCommand = StartListening | StopListening | SetMute
+EarCommand = StartListening | SetPatience | StopListening | SetMute | Duck | Earcon
 
 
 class Ear:
@@ -79,8 +80,9 @@ class Ear:
         clock: Clock,
         on_fatal: Callable[[str], None],
         ledger: Ledger | None = None,
+        own: OwnSound | None = None,
     ) -> None:
-        """`ledger`: where wake scores are recorded; it belongs to the ear from now on."""
+        """`ledger`: where wake scores are recorded; it belongs to the ear from now on. `own`: the agent's own sound."""
         self._config = config
         self._source = source
         self._asr = asr
@@ -90,6 +92,8 @@ class Ear:
         self._commands: queue.Queue[EarCommand] = queue.Queue(COMMANDS)
         self._ledger = ledger
         self._preroll = Preroll()
+        self._own = own
+        self._barge_in: BargeIn | None = None
         self._spotter: Spotter | None = None
         self._listening: Listening | None = None
         self._word = wake_name(config.wake.words[0].model)  # that woke last
@@ -109,6 +113,8 @@ class Ear:
             self._ledger.begin(engine.thresholds)
         watch = self._ledger.scored if self._ledger else None
         self._spotter = Spotter(engine, self._config.wake, self._preroll, watch)
+        if self._own:
+            self._barge_in = BargeIn(self._own, engine, self._config, self._asr, self._emit, self._clock)
 
     def start(self) -> None:
         """Load the wake words, unless that is done, and start the thread. Raises as `load` does."""
@@ -189,16 +195,30 @@ class Ear:
             except queue.Empty:
                 return
             match command:
-                case StartListening():
-                    self._listen(command)
-                case StopListening(turn):
-                    self._asr.cancel(turn)
-                    if self._listening and self._listening.turn == turn:
-                        self._listening = None
+                case Duck():
+                    if self._barge_in:
+                        self._barge_in.duck(command, free=self._listening is None)
                 case SetMute(on):
                     self._mute(spotter, on)
-                case unknown:
-                    assert_never(unknown)
+                case _:
+                    self._obey_turn(command)
+
+    def _obey_turn(self, command: StartListening | SetPatience | StopListening | Earcon) -> None:
+        match command:
+            case StartListening():
+                self._listen(command)
+            case StopListening(turn):
+                self._asr.cancel(turn)
+                if self._listening and self._listening.turn == turn:
+                    self._listening = None
+            case SetPatience(turn, silence_ms, heard_ms) if self._listening and self._listening.turn == turn:
+                self._listening.be_patient(silence_ms, heard_ms)
+            case Earcon(turn) if self._listening and self._listening.turn == turn:
+                self._listening.expect_sound()
+            case SetPatience() | Earcon():
+                pass  # of a turn in which nobody listens any more
+            case unknown:
+                assert_never(unknown)
 
     def _listen(self, command: StartListening) -> None:
         heard = command.since is not None and self._preroll.end > 0
@@ -213,8 +233,13 @@ class Ear:
         if self._listening:
             self._asr.cancel(self._listening.turn)
             self._listening = None
+        self._forget(spotter)
+
+    def _forget(self, spotter: Spotter) -> None:
         self._preroll.clear()
         spotter.reset()
+        if self._barge_in:
+            self._barge_in.reset()
 
     def _take(self, spotter: Spotter, block: Block) -> None:
         counters = self._counters
@@ -227,8 +252,7 @@ class Ear:
         if self._muted:
             return
         if block.gap:
-            self._preroll.clear()
-            spotter.reset()
+            self._forget(spotter)
         self._preroll.append(block)
         voice, detections = spotter.feed(block)
         if self._ledger:
@@ -236,7 +260,7 @@ class Ear:
         if self._listening:
             self._listening.hear(block, periods(voice))
             self._close_if_over()
-        for detection in detections:
+        for detection in self._barge_in.hear(block, detections) if self._barge_in else detections:
             self._wake(detection)
 
     def _close_if_over(self) -> None:

@@ -7,16 +7,23 @@ Theory:
   beginning nor a reason to wait longer. Shortly after speech (`BURST`) fewer voiced periods do: the burst of a final
   "t" comes 100 ms after its vowel.
 - Silence is counted from the end of the last period of speech, so a hangover of the voice detector costs nothing.
+- What was as loud before the wake word (a television, other people) is not the user: `least_db`. To begin, speech has
+  to be louder by `SURE_DB`, for of much noise a little is always too loud.
 - After a wake word the first voice may be its own end, for it is detected -71 to +37 ms (up to 200 for some voices)
   around its last sound; after a reply it may be the agent's, dying away in the room. So voice that runs on from `since`
   counts only once it has lasted `TAIL` longer; voice that begins after a break counts at once.
+- So too where the agent makes a sound itself while it listens (`sound`): what begins while that may be heard counts
+  once it lasts longer than the sound can.
+- How much silence is enough may depend on what was said (`hint`). A hint holds for the words that were known when it
+  was made: once speech is heard that is newer, the usual silence counts again.
 """
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from agent.audio.pcm import PERIOD, RATE_HZ
@@ -24,8 +31,9 @@ from agent.audio.pcm import PERIOD, RATE_HZ
 CLUSTER, WINDOW = 3, 6  # periods
 BURST = 15 * PERIOD
 FADE_DB = 35.0
+SURE_DB = 3.0
 TAIL = 25 * PERIOD
-PAUSE_MS = 200
+PAUSE_MS = 120  # more than the closure of a "t"; what the recogniser makes of it may be worth 250 ms of silence
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,22 +77,47 @@ class Period:
     level_db: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Hint:
+    """Of the speech up to `position`: after it so many samples of `silence` are enough."""
+
+    position: int
+    silence: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Doubt:
+    """Voice that begins between two positions counts only if it lasts until the third."""
+
+    begins: int
+    begun_by: int
+    until: int
+
+
 class Endpointer:
     """Incremental: periods -> events. After `Ended` it says nothing more.
 
     `since`: the position from which speech counts, such as the end of the wake word; `after_voice`: somebody was
-    speaking until then.
+    speaking until then; `least_db`: voice below this level is not the user's.
     """
 
     def __init__(
-        self, silence_ms: int, no_speech_ms: int, max_utterance_ms: int, since: int, after_voice: bool = False
+        self,
+        silence_ms: int,
+        no_speech_ms: int,
+        max_utterance_ms: int,
+        since: int,
+        after_voice: bool = False,
+        least_db: float = -math.inf,
     ) -> None:
         self._silence = silence_ms * RATE_HZ // 1000
         self._no_speech = no_speech_ms * RATE_HZ // 1000
         self._longest = max_utterance_ms * RATE_HZ // 1000
         self._pause = PAUSE_MS * RATE_HZ // 1000
         self._since = since
-        self._tail_until = since + TAIL if after_voice else since
+        self._hint = _Hint(since, self._silence)
+        self._least_db = least_db
+        self._doubts = [_Doubt(0, since + PERIOD, since + TAIL)] if after_voice else []
         self._window: deque[Period] = deque(maxlen=WINDOW)
         self._run: int | None = None  # where the present stretch of voice began
         self._started = False
@@ -101,12 +134,22 @@ class Endpointer:
                 events += self._step(period)
         return events
 
+    def hint(self, position: int, silence_ms: int) -> None:
+        """So much silence is enough, as long as no speech goes on behind `position`."""
+        self._hint = _Hint(position, silence_ms * RATE_HZ // 1000)
+
+    def sound(self, begins: int, ends: int) -> None:
+        """The agent's own sound may be heard between these positions."""
+        self._doubts.append(_Doubt(begins, ends, ends))
+
     def flush(self) -> list[EndpointEvent]:
         """Nothing is held back: the end of audio is not the end of speech."""
         return []
 
     def _step(self, period: Period) -> list[EndpointEvent]:
         end = period.position + PERIOD
+        if period.level_db < self._least_db:
+            period = replace(period, voiced=False)
         self._window.append(period)
         events: list[EndpointEvent] = []
         if self._is_speech(period):
@@ -125,14 +168,16 @@ class Endpointer:
         if self._voices() < (CLUSTER - 1 if near else CLUSTER):
             return False
         self._peak_db = max(self._peak_db, period.level_db)
+        if not self._started and period.level_db < self._least_db + SURE_DB:
+            return False
         return period.level_db >= self._peak_db - FADE_DB
 
     def _speech(self, end: int) -> list[EndpointEvent]:
         if self._run is None:
             self._run = next(period.position for period in self._window if period.voiced)
         if not self._started:
-            if self._run <= self._since + PERIOD and end < self._tail_until:
-                return []  # perhaps but the end of the wake word
+            if any(doubt.begins <= self._run <= doubt.begun_by and end < doubt.until for doubt in self._doubts):
+                return []  # perhaps but the end of the wake word, or our own sound
             self._started = True
             self._last = end
             return [Started(max(self._run, self._since))]
@@ -146,7 +191,7 @@ class Endpointer:
         silent = end - self._last
         if not self._started:
             return self._end(self._since, "no_speech") if end - self._since >= self._no_speech else []
-        if silent >= self._silence:
+        if silent >= self._enough():
             return self._end(self._last, "silence")
         if end - self._since >= self._longest:
             return self._end(self._last, "too_long")
@@ -154,6 +199,10 @@ class Endpointer:
             self._paused = True
             return [Paused(self._last)]
         return []
+
+    def _enough(self) -> int:
+        """Samples of silence that end the utterance as it is now."""
+        return self._hint.silence if self._last <= self._hint.position else self._silence
 
     def _end(self, position: int, cause: Literal["silence", "no_speech", "too_long"]) -> list[EndpointEvent]:
         self.over = True

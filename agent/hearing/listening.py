@@ -12,8 +12,15 @@ from agent.config import EndpointSection
 from agent.events import Endpoint, Event, SpeechStarted, Turn
 from agent.hearing.asr import Asr
 from agent.hearing.endpoint import Ended, Endpointer, EndpointEvent, Paused, Period, Resumed, Started
+from agent.hearing.hiss import end_of_hiss, hisses
 from agent.hearing.lead import DECIDED, WAKE, pause_after_wake, quietest_before
+from agent.hearing.nearness import Nearness, nearness
 from agent.hearing.preroll import Preroll
+
+# Samples within which an own sound is over: on its way for up to 0.15 s, 0.22 s long, and the room dies away.
+ONSET = 25 * RATE_HZ // 100  # samples before the first voiced one: an "s" or "f" is hardly voice
+NOISY_ONSET = 70 * RATE_HZ // 100
+OWN_SOUND = 45 * RATE_HZ // 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +32,12 @@ class _Wake:
 
 
 class Listening:
-    """From `StartListening` to the endpoint. `over` is set at the endpoint; the recogniser's final comes later."""
+    """From `StartListening` to the endpoint.
+
+    The recogniser hears from shortly before the first speech on: of silence, and of our own sounds in it, it would make
+    words, and how it hears the first word depends on what comes before it. `over` is set at the endpoint; the
+    recogniser's final comes later.
+    """
 
     def __init__(
         self,
@@ -47,6 +59,11 @@ class Listening:
         self._clock = clock
         self._endpointer: Endpointer | None = None
         self._undecided: _Wake | None = None
+        self._opened = 0  # position of the first sample that the recogniser is given, or may be
+        self._feeding = False
+        self._started: int | None = None  # where the first speech begins
+        self._paused = False
+        self._near = Nearness()
 
     def begin(self, since: int | None, word: str | None, first_word_ms: int | None = None) -> None:
         """Start with what has been heard since position `since`, where the wake `word` ended; without them, with what
@@ -56,12 +73,15 @@ class Listening:
         """
         start = self._preroll.end if since is None else since
         config = self._config
+        if word is not None:
+            self._near = nearness(self._preroll.periods_since(0), start)
         self._endpointer = Endpointer(
             config.silence_ms,
             first_word_ms or config.no_speech_ms,
             config.max_utterance_ms,
             start,
             after_voice=word is not None or first_word_ms is not None,
+            least_db=self._near.least_db,
         )
         if word is None:
             self._open(start, None)
@@ -74,9 +94,19 @@ class Listening:
         """The next block, which is in the preroll already, and what the gate said of the periods that it completes."""
         if self._undecided:
             self._decide(self._undecided)
-        else:
+        elif self._feeding:
             self._asr.feed(self.turn, block.pcm)
         self._judge(periods)
+
+    def be_patient(self, silence_ms: int, heard_ms: int) -> None:
+        """So much silence is enough, as long as no more is said than the recogniser heard in `heard_ms`."""
+        if self._endpointer is not None and not self._undecided:
+            self._endpointer.hint(self._opened + heard_ms * RATE_HZ // 1000, silence_ms)
+
+    def expect_sound(self) -> None:
+        """A short sound of the agent's own is about to be heard."""
+        if self._endpointer is not None:
+            self._endpointer.sound(self._preroll.end, self._preroll.end + OWN_SOUND)
 
     def _decide(self, wake: _Wake) -> None:
         """Open the recogniser as soon as it is clear where the command begins."""
@@ -84,16 +114,33 @@ class Listening:
         pause = pause_after_wake(periods, wake.end)
         if pause is not None:
             self._open(pause, None)
+            if self._started is not None:
+                self._feed(self._started)
         elif self._preroll.end >= wake.end + DECIDED:
-            start = quietest_before(periods, wake.end)
+            start = self._word_end(wake, periods)
             self._open(start, wake.word, lead_ms=(wake.end - start) * 1000 // RATE_HZ)
+            self._feed(start + ONSET)
+
+    def _word_end(self, wake: _Wake, periods: list[Period]) -> int:
+        """Where the wake word ends that runs on into the command."""
+        sound, position = self._preroll.since(wake.end - WAKE)
+        end = end_of_hiss(sound, position, wake.end) if hisses(wake.word) else None
+        return quietest_before(periods, wake.end) if end is None else end
 
     def _open(self, start: int, word: str | None, lead_ms: int = 0) -> None:
         self._undecided = None
+        self._opened = start
         self._asr.begin(self.turn, word, lead_ms, self._persona)
-        pcm, _ = self._preroll.since(start)
+
+    def _feed(self, speech: int) -> None:
+        """What was said since shortly before `speech`, and all that follows."""
+        self._opened = max(speech - (NOISY_ONSET if self._near.noisy else ONSET), self._opened)
+        self._feeding = True
+        pcm, _ = self._preroll.since(self._opened)
         if len(pcm):
             self._asr.feed(self.turn, pcm)
+        if self._paused:
+            self._asr.pause(self.turn)
 
     def _judge(self, periods: Iterable[Period]) -> None:
         assert self._endpointer is not None, "begin comes first"
@@ -103,10 +150,15 @@ class Listening:
     def _tell(self, event: EndpointEvent) -> None:
         match event:
             case Started(position):
+                self._started = position
+                if not self._undecided and not self._feeding:
+                    self._feed(position)
                 self._emit(SpeechStarted(self._clock(), self.turn, self._preroll.time_of(position)))
             case Paused():
+                self._paused = True
                 self._asr.pause(self.turn)
             case Resumed():
+                self._paused = False
                 self._asr.resume(self.turn)
             case Ended(position, cause):
                 self.over = True

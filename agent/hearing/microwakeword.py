@@ -27,13 +27,14 @@ class Word:
 
     name: str
     model: Any
+    path: Path
 
 
 def load(words: Mapping[str, Path], thresholds: Mapping[str, float | None]) -> MicroWake:
     """Open the models. `words`: word -> its .json; a threshold of None is the model's own. Raises WakeModelError."""
     loaded = {name: _open(path) for name, path in words.items()}
     taken = {name: thresholds.get(name) or model.probability_cutoff for name, model in loaded.items()}
-    return MicroWake([Word(name, model) for name, model in loaded.items()], taken)
+    return MicroWake([Word(name, model, words[name]) for name, model in loaded.items()], taken)
 
 
 def _open(path: Path) -> Any:
@@ -69,6 +70,10 @@ class MicroWake:
     @property
     def thresholds(self) -> Mapping[str, float]:
         return self._thresholds
+
+    def twin(self) -> MicroWake:
+        """With models of its own: these have a state, and weigh 50 kB."""
+        return MicroWake([Word(word.name, _open(word.path), word.path) for word in self._words], self._thresholds)
 
     def reset(self) -> None:
         self._framer.flush()

@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,26 +29,38 @@ SHORTEST_MS = 200
 
 def load(model: Path) -> MoonshineEngine:
     """Load the model in this folder; its name begins with its size ("tiny-en")."""
+    return MoonshineEngine(transcriber(model))
+
+
+def transcriber(model: Path) -> Any:
+    """The library's own transcriber, with its segmentation switched off."""
     size = model.name.partition("-")[0].upper()
     arch = ModelArch[size] if size in ModelArch.__members__ else ModelArch.TINY
-    return MoonshineEngine(Transcriber(str(model), arch, options={"vad_threshold": "0.0"}))
+    return Transcriber(str(model), arch, options={"vad_threshold": "0.0"})
 
 
 class MoonshineEngine:
-    """An `Engine`."""
+    """An `Engine`. `clock`: in seconds; `every_ms`: of new sound there is a partial at most."""
 
-    def __init__(self, transcriber: Any) -> None:
+    def __init__(self, transcriber: Any, clock: Callable[[], float] = time.monotonic, every_ms: int = EVERY_MS) -> None:
         self._transcriber = transcriber
+        self._clock = clock
+        self._every = every_ms * RATE_HZ // 1000
         self._sound: list[Samples] = []
         self._length = 0  # samples in `_sound`
         self._decoded = 0  # `_length` at the last decode
-        self._not_before = 0.0  # monotonic seconds
+        self._not_before = 0.0  # by `clock`
         self._text = ""
         self._ahead = False  # `_text` is what the final will be, unless speech goes on
         self._wake: str | None = None
 
+    @property
+    def heard(self) -> int:
+        return self._decoded
+
     def begin(self, word: str | None, lead_ms: int) -> None:
         self._sound, self._length, self._decoded = [], 0, 0
+        self._not_before = 0.0
         self._text, self._ahead, self._wake = "", False, word
 
     def feed(self, pcm: Samples) -> str | None:
@@ -55,14 +68,14 @@ class MoonshineEngine:
         self._sound.append(pcm[:room])
         self._length += len(pcm[:room])
         fresh = self._length - self._decoded
-        if self._ahead or fresh < EVERY_MS * RATE_HZ // 1000 or time.monotonic() < self._not_before:
+        if self._ahead or fresh < self._every or self._clock() < self._not_before:
             return None
         return self._decode()
 
     def pause(self) -> str | None:
-        changed = self._decode()
+        self._decode()
         self._ahead = True
-        return changed
+        return self._text or None
 
     def resume(self) -> None:
         self._ahead = False
@@ -78,10 +91,10 @@ class MoonshineEngine:
         self._decoded = self._length
         if self._length < SHORTEST_MS * RATE_HZ // 1000:
             return None
-        began = time.monotonic()
+        began = self._clock()
         sound = (np.concatenate(self._sound) / np.float32(32768)).tolist()
         lines = self._transcriber.transcribe_without_streaming(sound, RATE_HZ).lines
-        done = time.monotonic()
+        done = self._clock()
         self._not_before = done + (done - began)
         text = " ".join(line.text.strip() for line in lines if line.text.strip())
         text = without_wake(text, self._wake) if self._wake else text

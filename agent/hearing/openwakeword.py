@@ -169,6 +169,10 @@ class OpenWakeWord:
     def thresholds(self) -> Mapping[str, float]:
         return self._thresholds
 
+    def twin(self) -> OpenWakeWord:
+        """The sessions are shared: running one is thread-safe (ONNX Runtime, `InferenceSession::Run`)."""
+        return OpenWakeWord(self._mel, self._embed, self._classifiers, self._thresholds, 8 // self._phase)
+
     def reset(self) -> None:
         frame, _ = self._silence
         self._sound: Samples = np.zeros(KEPT, np.int16)  # from KEPT samples before tick `_grid` on

@@ -174,7 +174,7 @@ class Recogniser:
         message = record.message()
         match message.get("type"):
             case "partial" if self._is_now(record.turn):
-                self._emit(Partial(self._clock(), record.turn, message["text"]))
+                self._emit(Partial(self._clock(), record.turn, message["text"], message["heard_ms"]))
             case "final" if self._is_now(record.turn):
                 with self._lock:
                     self._now = None

@@ -20,12 +20,14 @@ from typing import Any
 
 from vosk import KaldiRecognizer, Model, SetLogLevel
 
-from agent.audio.pcm import RATE_HZ, Samples
+from agent.audio.pcm import PERIOD, RATE_HZ, Samples
+from agent.hearing.endpoint import PAUSE_MS
 from agent.hearing.words import tails, without_wake
 
 UNKNOWN = ("[unk]", "<unk>", "<UNK>")
 LATE_S = 0.05  # the wake word's last sounds after its detection
 BREATH_S = 0.3
+SETTLED = RATE_HZ * 24 // 100  # samples after a word until its partial text hardly changes any more: 275 ms at most
 
 Word = dict[str, Any]  # "word", "start" and "end" in seconds since the recogniser began
 
@@ -57,33 +59,45 @@ class VoskEngine:
         self._recogniser: Any = None
         self._words: list[Word] = []  # of the parts that Vosk took for complete
         self._partial = ""
+        self._fed = 0  # samples
+        self._awaited: int | None = None  # in a pause: `_fed` from which the text is told
         self._wake: str | None = None
         self._lead_s = 0.0
+
+    @property
+    def heard(self) -> int:
+        return max(0, self._fed - SETTLED)
 
     def begin(self, word: str | None, lead_ms: int) -> None:
         options = (self._model, RATE_HZ) if self._grammar is None else (self._model, RATE_HZ, self._grammar)
         self._recogniser = KaldiRecognizer(*options)
         self._recogniser.SetWords(True)
         self._words, self._partial = [], ""
+        self._fed, self._awaited = 0, None
         self._wake, self._lead_s = word, lead_ms / 1000
 
     def feed(self, pcm: Samples) -> str | None:
+        self._fed += len(pcm)
         if self._recogniser.AcceptWaveform(pcm.tobytes()):
             self._words += _words(self._recogniser.Result())
         rest = json.loads(self._recogniser.PartialResult()).get("partial", "")  # right after a Result there is none
         heard = [word["word"] for word in self._words] + rest.split()
         text = self._clean(" ".join(word for word in heard if word not in UNKNOWN))
-        if text == self._partial:
+        settled = self._awaited is not None and self._fed >= self._awaited
+        if text == self._partial and not settled:
             return None
+        if settled:
+            self._awaited = None
         self._partial = text
         return text
 
     def pause(self) -> str | None:
-        """Nothing to win: its final takes 10 to 40 ms, and the recogniser could not go on after it."""
+        """Nothing to work ahead: its final takes 10 to 40 ms, and the recogniser could not go on after it."""
+        self._awaited = self._fed + SETTLED + PERIOD - PAUSE_MS * RATE_HZ // 1000
         return None
 
     def resume(self) -> None:
-        return None
+        self._awaited = None
 
     def finish(self) -> str:
         words = self._words + _words(self._recogniser.FinalResult())

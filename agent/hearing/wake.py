@@ -52,6 +52,10 @@ class WakeEngine(Protocol):
         """Forget everything heard; the next samples come after silence and may have any position."""
         ...
 
+    def twin(self) -> WakeEngine:
+        """Another one on the same models, for other sound and another thread. Raises WakeModelError."""
+        ...
+
 
 class WakeDetector:
     """Incremental: scores -> detections."""

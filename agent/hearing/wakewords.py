@@ -57,3 +57,6 @@ class Several:
     def reset(self) -> None:
         for engine in self._engines:
             engine.reset()
+
+    def twin(self) -> Several:
+        return Several([engine.twin() for engine in self._engines])

@@ -37,7 +37,7 @@ from agent.lab.processes import PackagesMissing
 from agent.lab.pulse import PulseFailed
 from agent.lab.resident import Resident, ResidentFailed, Value
 from agent.lab.room import Heard, Room
-from agent.lab.script import Scene, scenes
+from agent.lab.script import HOME, LIGHT, Scene, scenes
 from agent.lab.stage import Stage
 from agent.lab.stage import verdict as verdict_table
 from agent.lab.theatre import Company, Person, SceneFailed, Spoken, Theatre, Visitors
@@ -67,11 +67,12 @@ class DemoOptions:
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """What was played. `heard` is silence where the room was real."""
+    """What was played. `house`: what its devices got; `heard` is silence where the room was real."""
 
     turns: list[Turn]
     spoken: Mapping[int, Spoken]
     notices: list[Notice]
+    house: list[Notice]
     heard: Heard
     recorded: bool
 
@@ -169,7 +170,7 @@ def _settings(options: DemoOptions, language: str) -> tuple[dict[str, Value], st
         said += "; Vosk's model is not installed, --download gets it"
     if language.startswith("en"):
         models.require("llm-gguf", language)
-        settings |= {"llm.use": ["embedded"], "llm.profiles.embedded.kind": "embedded"}
+        settings |= {"llm.use": ["embedded"], "llm.profiles.embedded.kind": "embedded", "actions": [LIGHT]}
     for key, device in (("audio.mic.device", options.mic), ("audio.speaker.device", options.speaker)):
         if device:
             settings[key] = device
@@ -184,6 +185,9 @@ def _play(options: DemoOptions, script: tuple[Scene, ...], settings: dict[str, V
         watcher = Watcher(broker.host, broker.port, ROOT, _show(options, stage))
         stack.callback(watcher.stop)
         watcher.start()
+        house = Watcher(broker.host, broker.port, HOME)
+        stack.callback(house.stop)
+        house.start()
         stage.status("starting the agent, loading its models")
         agent = Resident({**settings, "mqtt.port": broker.port}, room.env if room else os.environ)
         stack.callback(agent.stop, options.out / "agent.log")
@@ -201,13 +205,13 @@ def _play(options: DemoOptions, script: tuple[Scene, ...], settings: dict[str, V
             if room
             else Heard(np.zeros((round((until - since) * RATE_HZ), 2), np.int16), since)
         )
-        return Session(turns, theatre.spoken, watcher.notices, heard, room is not None)
+        return Session(turns, theatre.spoken, watcher.notices, house.notices, heard, room is not None)
 
 
 def _show(options: DemoOptions, stage: Stage) -> Callable[[Notice], None]:
     def notice(notice: Notice) -> None:
         stage.notice(notice)
-        if options.json and notice.topic == "turn":
+        if options.json and notice.topic == "turn" and notice.data["word"]:  # else it speaks of itself: a timer rings
             sys.stdout.write(json.dumps(notice.data, ensure_ascii=False) + "\n")
             sys.stdout.flush()
 
@@ -216,8 +220,12 @@ def _show(options: DemoOptions, stage: Stage) -> Callable[[Notice], None]:
 
 def _checks(session: Session, language: str) -> list[Check]:
     checks = [verdict.outcomes(session.turns), verdict.commands(session.turns)]
-    if (words := verdict.open_sentences(session.turns)) is not None:
-        checks.append(words)
+    some = (
+        verdict.deeds(session.turns, session.house),
+        verdict.failures(session.turns),
+        verdict.open_sentences(session.turns),
+    )
+    checks += [check for check in some if check is not None]
     checks.append(verdict.receipts(session.turns))
     if not session.recorded:
         return checks

@@ -43,7 +43,7 @@ def activities() -> Iterator[Activity]:
     yield Contending(later, Listening(later, chime_at=None))
     yield Listening(later, chime_at=None)
     yield Transcribing(later)
-    yield Thinking(later, sound_at=None)
+    yield Thinking(later)
     yield Speaking(later, complete=False)
 
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -20,7 +20,7 @@ from agent.lab.watch import Watcher
 
 STOP_S = 10.0
 LOG_LINES = 12
-Value = str | int | float | bool | list[str]
+Value = str | int | float | bool | Sequence["Value"] | Mapping[str, "Value"]
 
 
 class ResidentFailed(RuntimeError):
@@ -138,5 +138,16 @@ class Resident:
 
 
 def to_toml(settings: Mapping[str, Value]) -> str:
-    """Dotted keys as TOML; JSON's strings, numbers, booleans and lists are TOML's."""
-    return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in settings.items())
+    """Dotted keys as TOML."""
+    return "".join(f"{key} = {_literal(value)}\n" for key, value in settings.items())
+
+
+def _literal(value: Value) -> str:
+    """JSON's strings, numbers and booleans are TOML's; tables are written inline."""
+    match value:
+        case Mapping():
+            return "{" + ", ".join(f"{json.dumps(key)} = {_literal(each)}" for key, each in value.items()) + "}"
+        case list() | tuple():
+            return f"[{', '.join(map(_literal, value))}]"
+        case _:
+            return json.dumps(value, ensure_ascii=False)

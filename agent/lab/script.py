@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from agent.commands import Outcome
+from agent.lab.resident import Value
 from agent.lab.visitor import KOREAN, Utterance, Voice, say, voice
 
 Kind = Literal["local", "open", "silence"]
@@ -17,7 +18,9 @@ class Scene:
     """One turn. `gap_s` None: wake word and sentence in one breath.
 
     `kind` local: answered without the language model, exactly as meant (`intent`); open: by the language model, and
-    the words count for the word error rate. `cuts_in`: spoken while the agent answers the turn before.
+    the words count for the word error rate. `cuts_in`: spoken while the agent answers the turn before; `rings`: while a
+    timer rings; `wordless`: answered by a sound alone; `sends`: topic and payload that another device is to get;
+    `sick`: nobody is there to whom the language model's address leads.
     """
 
     title: str
@@ -29,6 +32,10 @@ class Scene:
     cuts_in: bool = False
     outcome: Outcome = "answered"
     waker: Voice | None = None  # None: the same voice
+    rings: bool = False
+    wordless: bool = False
+    sends: tuple[str, object] | None = None
+    sick: bool = False
 
     def said(self) -> Utterance:
         """The visitor's words. Raises PackagesMissing, VoiceFailed."""
@@ -43,12 +50,22 @@ class Scene:
         """What a person at a real microphone is asked to do."""
         if not self.text:
             return f'say only "{WAKE}", then nothing'
-        when = "while it still speaks, say" if self.cuts_in else "say"
+        when = "while it still speaks, say" if self.cuts_in else "when it rings, say" if self.rings else "say"
         return f'{when} "{WAKE}{"," if self.gap_s else ""} {self.text}"'
 
 
 SLT, RMS, KAL = voice("flite slt"), voice("flite rms"), voice("festival kal_diphone")
 HTS = voice("festival cmu_us_slt_arctic_hts")
+
+HOME = "home"  # where the devices of the house listen
+LIGHT: dict[str, Value] = {
+    "name": "light",
+    "sentences": ["turn {state:on|off} [the] {room} light"],
+    "slots": {"room": {"kitchen": "kitchen", "hall": "hall"}},
+    "topic": f"{HOME}/{{room}}/light/set",
+    "payload": {"state": "{state}"},
+    "reply": "The {room} light is {state}.",
+}
 
 ENGLISH: tuple[Scene, ...] = (
     Scene("a local question", "local", RMS, "what time is it", intent="time"),
@@ -57,6 +74,17 @@ ENGLISH: tuple[Scene, ...] = (
     Scene("a long answer", "open", HTS, "tell me a long story about the sea", outcome="interrupted"),
     Scene("cutting in with the wake word", "local", KAL, "what day is it", intent="date", cuts_in=True),
     Scene("an open question", "open", SLT, "what is the capital of france"),
+    Scene("a timer with a name", "local", HTS, "set an egg timer for five seconds", intent="timer_set"),
+    Scene("it rings, and is stopped", "local", KAL, "stop", intent="stop", rings=True, wordless=True),
+    Scene(
+        "an action of one's own",
+        "local",
+        HTS,
+        "turn on the kitchen light",
+        intent="action",
+        sends=("kitchen/light/set", {"state": "on"}),
+    ),
+    Scene("a language model that is away", "open", HTS, "how far is the moon", outcome="failed", sick=True),
     Scene("silence after the wake word", "silence", RMS, outcome="silence"),
 )
 

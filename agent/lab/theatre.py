@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,9 +23,15 @@ from agent.lab.watch import Watcher
 WAKE_S = 8.0  # from the end of the visitor's words
 TURN_S = 90.0
 SPEAK_S = 60.0
+RING_S = 30.0
+RELOAD_S = 30.0
+RUNG_S = 2.0  # of ringing before somebody stops it
 ANSWER_S = 1.5  # of a long answer before somebody cuts in
 BREATH_S = 0.8  # between two turns
 PERSON_S = 60.0
+
+
+NOBODY = "http://127.0.0.1:9/v1"  # the port "discard", which nothing serves any more
 
 
 class SceneFailed(RuntimeError):
@@ -107,6 +115,10 @@ class _Cue:
     spoken: Spoken | None
 
 
+def _rings(notice: Notice) -> bool:
+    return notice.topic == "event/timer" and notice.data.get("action") == "ringing"
+
+
 class Theatre:
     def __init__(self, company: Company, agent: Resident, watcher: Watcher, stage: Stage) -> None:
         self._company = company
@@ -135,6 +147,11 @@ class Theatre:
             )
             if not self._company.hear_answer(time.monotonic(), ANSWER_S):
                 raise SceneFailed("the answer that was to be interrupted was never heard")
+        if scene.rings:
+            self._wait(_rings, RING_S, "the timer did not ring")
+            self._company.pause(RUNG_S)
+        if scene.sick:
+            self._make_sick()
         mark = self._watcher.mark()
         self._stage.begin(scene.title, scene.text or "(only the wake word)")
         spoken = self._company.speak(scene, self._stage.status)
@@ -148,6 +165,14 @@ class Theatre:
         if spoken:
             self.spoken[number] = spoken
         return _Cue(scene, number, spoken)
+
+    def _make_sick(self) -> None:
+        """From now on the language model's address is one where nobody listens."""
+        self._stage.status("taking the language model away")
+        mark = self._watcher.mark()
+        self._agent.configure({"llm.use": ["away"], "llm.profiles.away.base_url": NOBODY})
+        os.kill(self._agent.pid, signal.SIGHUP)
+        self._wait(lambda n: n.topic == "event/reload", RELOAD_S, "the new configuration was not taken", mark)
 
     def _ended(self, cue: _Cue) -> Turn:
         self._stage.status(f"{cue.scene.title}: the agent answers")

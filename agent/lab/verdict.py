@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from agent.audio.pcm import RATE_HZ, Samples
+from agent.config import Conversation
 from agent.lab.listener import Listener
 from agent.lab.room import Heard
 from agent.lab.scoring import found, total_word_error_rate, words
@@ -20,6 +21,8 @@ LEAST_FOUND = 0.6  # of a reply, that the second recogniser has to find again; u
 MOST_APART_MS = 150  # between what a receipt says and what the room heard
 LOUD = 200  # int16; a voice, not the resampler's ripple
 HEAR_S = 0.3
+SOUND_MS = 400  # from when the sound for those who wait is due to its end
+QUIET_S = 0.04  # before a sound that is one of its own
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,28 @@ def commands(turns: Sequence[Turn]) -> Check:
     return Check("local commands", not wrong, f"{len(local) - len(wrong)} of {len(local)} exact", tuple(wrong))
 
 
+def deeds(turns: Sequence[Turn], house: Sequence[Notice]) -> Check | None:
+    """What was to be done has come to the devices of the house, each as meant; None where nothing was to be done.
+
+    `house`: what these devices got, by topic below their root.
+    """
+    wanted = [turn.scene.sends for turn in turns if turn.scene.sends]
+    if not wanted:
+        return None
+    got = [(notice.topic, notice.data) for notice in house]
+    wrong = tuple(f"nobody got {payload} on {topic}" for topic, payload in wanted if (topic, payload) not in got)
+    return Check("actions", not wrong, f"{len(wanted) - len(wrong)} of {len(wanted)} arrived at the broker", wrong)
+
+
+def failures(turns: Sequence[Turn]) -> Check | None:
+    """A failure is put into words; None where none was meant."""
+    failed = [turn for turn in turns if turn.scene.outcome == "failed"]
+    mute = tuple(f"turn {turn.receipt['turn']} failed without a word" for turn in failed if not turn.receipt["heard"])
+    if not failed:
+        return None
+    return Check("spoken failures", not mute, f"{len(failed) - len(mute)} of {len(failed)} were told", mute)
+
+
 def open_sentences(turns: Sequence[Turn]) -> Check | None:
     """The word error rate of what went to the language model; None where nothing did."""
     pairs = [(t.scene.text, str(t.receipt.get("transcript") or "")) for t in turns if t.scene.kind == "open"]
@@ -92,7 +117,7 @@ def receipts(turns: Sequence[Turn]) -> Check:
     for turn in turns:
         receipt = turn.receipt
         ttfa_ms, stages_ms = receipt["ttfa_ms"], receipt["stages_ms"]
-        if ttfa_ms is None and turn.scene.kind != "silence":
+        if ttfa_ms is None and turn.scene.kind != "silence" and not turn.scene.wordless:
             wrong.append(f"turn {receipt['turn']} has no first audio")
         elif ttfa_ms is not None and sum(stages_ms.values()) != ttfa_ms:
             wrong.append(f"turn {receipt['turn']}: stages sum to {sum(stages_ms.values())} ms, not {ttfa_ms} ms")
@@ -102,10 +127,15 @@ def receipts(turns: Sequence[Turn]) -> Check:
 
 
 def honesty(turns: Sequence[Turn], heard: Heard) -> Check:
-    """First audio by the receipts and as the room heard it, from the visitor's last sound, are the same."""
+    """First audio by the receipts and as the room heard it, from the visitor's last sound, are the same.
+
+    Not of a failure: the sound that tells of it comes right before its first word. Nor where the sound for those who
+    wait is in the air when the first word begins: nobody can tell the one from the other.
+    """
     apart = []
     for turn in turns:
-        measured = first_sound_ms(turn, heard)
+        covered = turn.scene.outcome == "failed" or _waits(turn.receipt["ttfa_ms"])
+        measured = None if covered else first_sound_ms(turn, heard)
         if measured is not None:
             apart.append((abs(measured - turn.receipt["ttfa_ms"]), turn, measured))
     wrong = [
@@ -117,16 +147,26 @@ def honesty(turns: Sequence[Turn], heard: Heard) -> Check:
     return Check("first sound", not wrong, f"receipts and room at most {worst} ms apart", tuple(wrong))
 
 
+def _waits(ttfa_ms: int | None) -> bool:
+    every = Conversation().thinking_sound_ms
+    return ttfa_ms is not None and ttfa_ms >= every and ttfa_ms % every < SOUND_MS
+
+
 def first_sound_ms(turn: Turn, heard: Heard) -> int | None:
     """From the visitor's last sound to the answer's first, as the room heard both; None where there was none.
 
-    It is looked for around the moment the receipt claims, since an acknowledging sound may come before it.
+    Looked for around the moment the receipt claims: the beginning nearest to it, since a sound of ours (acknowledging,
+    or for those who wait) may come right before the first word.
     """
     if turn.last_loud is None or turn.audible is None:
         return None
     since = max(turn.audible - HEAR_S, turn.last_loud)
     loud = np.flatnonzero(np.abs(_cut(heard, since, turn.audible + 2.0).astype(np.int32)) > LOUD)
-    return round((since + loud[0] / RATE_HZ - turn.last_loud) * 1000) if len(loud) else None
+    if not len(loud):
+        return None
+    begins = loud[np.diff(loud, prepend=-RATE_HZ) > QUIET_S * RATE_HZ] / RATE_HZ + since
+    nearest = float(begins[np.argmin(np.abs(begins - turn.audible))])
+    return round((nearest - turn.last_loud) * 1000)
 
 
 def replies(turns: Sequence[Turn], heard: Heard, listener: Listener) -> Check:

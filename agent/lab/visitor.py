@@ -132,6 +132,11 @@ def read_wav(path: Path) -> Samples:
     with wave.open(str(path)) as file:
         rate_hz = file.getframerate()
         samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
+    return resampled(samples, rate_hz)
+
+
+def resampled(samples: Samples, rate_hz: int) -> Samples:
+    """At 16 kHz."""
     return samples if rate_hz == RATE_HZ else soxr.resample(samples, rate_hz, RATE_HZ)
 
 

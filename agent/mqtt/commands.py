@@ -12,30 +12,16 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from agent.requests import (
-    AskRequest,
-    DoctorRequest,
-    ListenRequest,
-    MuteRequest,
-    Priority,
-    Request,
-    RestartRequest,
-    SayRequest,
-    SettingRequest,
-    StopRequest,
-    VolumeRequest,
-)
+from agent.mqtt.payloads import MAX_ID, SCHEMAS, UNLIKE, Payload
+from agent.requests import Request, SettingRequest
 from agent.settings import Unfit, find, fitting
 
 MAX_BYTES = 4096
 MAX_DEPTH = 8
-MAX_ID = 64
-MAX_TEXT = 2000
-NOT_YET = ("timer",)
 SETTING = "setting/"
 
 ErrorCode = Literal[
@@ -46,7 +32,6 @@ ErrorCode = Literal[
     "bad_payload",
     "unknown_command",
     "unknown_setting",
-    "unsupported",
 ]
 
 
@@ -67,100 +52,13 @@ class Rejected:
     id: str | None = None
 
 
-Text = Annotated[str, Field(min_length=1, max_length=MAX_TEXT, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
-
-Persona = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]  # whether it is there, the dialogue knows
-UNLIKE = {
-    "text": "has no visible text, or a NUL in it",
-    "persona": 'has to be 1 to 64 letters, digits, "_" or "-"',
-}  # what a pattern asks for, in words
-
-
-class _Payload(BaseModel):
-    """A schema of one command. Strict: "30" is no number and true is not 1."""
-
-    model_config = ConfigDict(extra="forbid", strict=True, hide_input_in_errors=True)
-
-    id: Annotated[str, Field(max_length=MAX_ID)] | None = None
-
-    def request(self) -> Request:
-        raise NotImplementedError
-
-
-class _Listen(_Payload):
-    persona: Persona | None = None
-
-    def request(self) -> Request:
-        return ListenRequest(self.persona)
-
-
-class _Stop(_Payload):
-    def request(self) -> Request:
-        return StopRequest()
-
-
-class _Say(_Payload):
-    text: Text
-    priority: Priority = "normal"
-    chime: bool = False
-    volume: Annotated[int, Field(ge=1, le=100)] | None = None
-    persona: Persona | None = None
-
-    def request(self) -> Request:
-        return SayRequest(self.text, self.priority, self.chime, self.volume, self.persona)
-
-
-class _Ask(_Payload):
-    text: Text
-    persona: Persona | None = None
-
-    def request(self) -> Request:
-        return AskRequest(self.text, persona=self.persona)
-
-
-class _Mute(_Payload):
-    on: bool
-
-    def request(self) -> Request:
-        return MuteRequest(self.on)
-
-
-class _Volume(_Payload):
-    percent: Annotated[int, Field(ge=0, le=100)]
-
-    def request(self) -> Request:
-        return VolumeRequest(self.percent)
-
-
-class _Doctor(_Payload):
-    def request(self) -> Request:
-        return DoctorRequest()
-
-
-class _Restart(_Payload):
-    def request(self) -> Request:
-        return RestartRequest()
-
-
-class _Setting(_Payload):
+class _Setting(Payload):
     """What the value may be is a matter of the setting: `_setting` asks `agent.settings`."""
 
     value: Any
 
     def request(self) -> Request:
         raise NotImplementedError
-
-
-SCHEMAS: Mapping[str, type[_Payload]] = {
-    "listen": _Listen,
-    "stop": _Stop,
-    "say": _Say,
-    "ask": _Ask,
-    "mute": _Mute,
-    "volume": _Volume,
-    "doctor": _Doctor,
-    "restart": _Restart,
-}
 
 
 class _Bad(Exception):
@@ -183,8 +81,6 @@ def parse(name: str, payload: bytes) -> Accepted | Rejected:
         return _setting(name.removeprefix(SETTING), value, sender)
     schema = SCHEMAS.get(name)
     if schema is None:
-        if name in NOT_YET:
-            return Rejected("unsupported", "this version does not know this command yet", sender)
         return Rejected("unknown_command", f"commands are {', '.join(SCHEMAS)}, {SETTING}NAME", sender)
     try:
         command = schema.model_validate(value)

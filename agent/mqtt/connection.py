@@ -24,7 +24,9 @@ from typing import Protocol, assert_never
 
 from agent.clock import Clock
 from agent.events import Event, Instant, Status
+from agent.mqtt import deeds
 from agent.mqtt.birth import Birth
+from agent.mqtt.deeds import Deed, Deeds
 from agent.mqtt.doubles import doubles
 from agent.mqtt.happenings import (
     RECEIVE_MAXIMUM,
@@ -66,11 +68,13 @@ class Context:
 
     `protocol` as in `mqtt.protocol`; `home_assistant`: its discovery prefix, None where it is not to be heard;
     `forgetting`: with `stopping`, that what the broker retains is to be cleared; `readers`: besides commands.
+    `deeds`: the user's own actions.
     """
 
     topics: Topics
     outbox: Outbox
     intake: Intake
+    deeds: Deeds
     clock: Clock
     emit: Callable[[Event], None]
     tell: Callable[[Status, str], None]
@@ -96,6 +100,7 @@ class Connection:
         self._window = RECEIVE_MAXIMUM
         self._largest: int | None = None
         self._handed: dict[int, Entry] = {}
+        self._doing: dict[int, tuple[Deed, float]] = {}  # and since when, monotonic seconds
         self._up = False
         self._resubscribe_at: float | None = None
 
@@ -108,7 +113,10 @@ class Connection:
             if lost is not None:
                 return TAKEN_OVER if self._doubles.evicting else lost
             now = context.clock()
-            if not self._up and now.mono > answer_by:
+            overdue = any(now.mono - since > deeds.ANSWER_S for _, since in self._doing.values())
+            if overdue:
+                self._link.abort()
+            if overdue or (not self._up and now.mono > answer_by):
                 return Lost("unreachable", "mqtt.silent", "the broker does not answer")
             self._on_time(now)
         if self._up:
@@ -168,6 +176,9 @@ class Connection:
         self._birth.announced(now)
 
     def _published(self, mid: int, refusal: str) -> None:
+        if (doing := self._doing.pop(mid, None)) is not None:
+            self._context.deeds.told(doing[0], refusal)
+            return
         entry = self._handed.pop(mid, None)
         if entry is None:
             return
@@ -197,9 +208,24 @@ class Connection:
         if reader is self._doubles:
             self._judge()
 
+    def _act(self) -> None:
+        """Before everything else: somebody waits for it."""
+        while self._in_flight < self._window and (deed := self._context.deeds.take()) is not None:
+            if self._too_large(deed.message):
+                self._context.deeds.told(deed, f"over the {self._largest} bytes that the broker takes")
+            elif (mid := self._link.publish(deed.message)) is None:
+                self._context.deeds.told(deed, "the connection to the broker was lost")
+            else:
+                self._doing[mid] = deed, self._context.clock().mono
+
+    @property
+    def _in_flight(self) -> int:
+        return self._context.outbox.in_flight + len(self._doing)
+
     def _send(self) -> None:
+        self._act()
         now = self._context.clock().mono
-        while self._context.outbox.in_flight < self._window:
+        while self._in_flight < self._window:
             entry = self._context.outbox.take(now)
             if entry is None:
                 return

@@ -31,10 +31,11 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from agent.commands import Answer, ShowEvent, ShowState, ShowTranscript
 from agent.events import Instant, Requested, Turn
-from agent.mqtt.commands import MAX_BYTES, MAX_ID, Accepted, parse
+from agent.mqtt.commands import MAX_BYTES, Accepted, parse
 from agent.mqtt.happenings import Received
 from agent.mqtt.intake import BURST, RATE_HZ
 from agent.mqtt.limits import TokenBucket
+from agent.mqtt.payloads import MAX_ID
 from agent.mqtt.topics import Message, Show, Topics, level
 
 SAY, SAID = "hermes/tts/say", "hermes/tts/sayFinished"

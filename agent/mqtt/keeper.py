@@ -21,6 +21,7 @@ from agent.clock import Clock
 from agent.config import Config
 from agent.events import Event, Health, Status
 from agent.mqtt.connection import Connection, Context, Reader
+from agent.mqtt.deeds import Deeds
 from agent.mqtt.happenings import LinkFault, Lost
 from agent.mqtt.intake import Intake
 from agent.mqtt.limits import Pauses, Retry, Seldom
@@ -46,6 +47,7 @@ class Keeper:
         topics: Topics,
         outbox: Outbox,
         intake: Intake,
+        deeds: Deeds,
         readers: tuple[Reader, ...],
         emit: Callable[[Event], None],
         clock: Clock,
@@ -74,7 +76,8 @@ class Keeper:
         birth = home.prefix if home.discovery else None
         ends = self._stopping, self._forgetting
         told = self._up, self._turned
-        self._context = Context(topics, outbox, intake, clock, emit, *told, *ends, config.mqtt.protocol, birth, readers)
+        mail = topics, outbox, intake, deeds
+        self._context = Context(*mail, clock, emit, *told, *ends, config.mqtt.protocol, birth, readers)
 
     def start(self) -> None:
         if self._config.password is not None and not self._config.tls and self._config.host != "localhost":

@@ -16,6 +16,7 @@ import os
 import select
 import socket
 import ssl
+import struct
 from typing import Any, cast
 
 import paho.mqtt.client as paho
@@ -134,6 +135,11 @@ class Link:
     def disconnect(self) -> None:
         """Say good-bye, so that the broker does not publish the will."""
         self._client.disconnect()
+
+    def abort(self) -> None:
+        """Let nothing that is still under way arrive: the socket forgets it when it is closed."""
+        if (connection := self._client.socket()) is not None:
+            cast(socket.socket, connection).setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def close(self) -> None:
         """Drop the connection, if there is one."""

@@ -13,12 +13,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from agent.clock import Clock
-from agent.commands import Answer, Bid, Claim, ShowHealth
+from agent.commands import Act, Answer, Bid, Claim, ShowHealth
 from agent.config import Config
 from agent.events import Event, Part, Turn
 from agent.identity import device_name
 from agent.mqtt import discovery
 from agent.mqtt.connection import Reader
+from agent.mqtt.deeds import Deeds
 from agent.mqtt.entities.entity import Facts
 from agent.mqtt.hermes import Hermes
 from agent.mqtt.intake import Intake
@@ -34,8 +35,8 @@ from agent.mqtt.withdrawal import Withdrawal
 class Session:
     """`emit` gets Health("mqtt") and Requested; `on_fatal` a reason, where the thread ended unexpectedly.
 
-    `announce`, `show`, `contend`, `receipt`, `stats`, `models`, `progress`, `alive` and `counts` are for any thread.
-    What is announced first goes out first on every connection.
+    `act`, `announce`, `show`, `contend`, `receipt`, `stats`, `models`, `progress`, `alive` and `counts` are for any
+    thread. What is announced first goes out first on every connection.
     """
 
     def __init__(
@@ -57,7 +58,8 @@ class Session:
         self._prefix = config.home_assistant.prefix if config.home_assistant.discovery else None
         self._hermes = (Hermes(self.topics, config.wake.threshold),) if config.mqtt.hermes else ()
         readers: tuple[Reader, ...] = (*withdrawal(config, device), self._rivals, *self._hermes)
-        mail = self.topics, self._outbox, self._intake, readers
+        self._deeds = Deeds(emit, clock)
+        mail = self.topics, self._outbox, self._intake, self._deeds, readers
         self._keeper = Keeper(config, *mail, emit, clock, self._connection_lost, on_fatal, pauses)
         self._parts: dict[Part, ShowHealth] = {}
         self._showing = threading.Lock()  # guards `_parts`, and that health leaves in the order in which it was made
@@ -74,6 +76,7 @@ class Session:
         """
         for message in self._rivals.leaving:
             self._keep(message)
+        self._deeds.stop()
         self._keeper.stop(deadline_s, forget)
 
     def alive(self) -> bool:
@@ -109,6 +112,11 @@ class Session:
             at = self._clock()
             self._outbox.put(self._rivals.wish(command, at.wall), at.mono)
             self._keeper.ring()
+
+    def act(self, command: Act) -> None:
+        """What the user wants done; Acted tells what came of it, or nobody knows."""
+        self._deeds.put(command)
+        self._keeper.ring()
 
     def receipt(self, turn: Turn, data: Mapping[str, Any]) -> None:
         at = self._clock()

@@ -8,6 +8,7 @@ Below `<base>/<device>`:
     hearing       retained         `online` | `offline`: whether microphone, wake word and recogniser are well
     setting/NAME  retained         {at, value, changed}
     stats         retained         {at, xruns, …, wakes_today, ttfa_ms}: figures, every ten seconds at most
+    timers        retained         {at, next, timers: [{id, kind, name, message, due, seconds, days, ringing}, …]}
     models        retained         {at, installed, latest, outdated, remedy}: the models beside the catalogue
     transcript    momentary        {at, turn, text, final}; partials at QoS 0
     reply         momentary        {at, turn, text, heard}
@@ -35,10 +36,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
 
-from agent.commands import Answer, ShowEvent, ShowHealth, ShowReply, ShowSetting, ShowState, ShowTranscript
+from agent.commands import (
+    Answer,
+    ShowEvent,
+    ShowHealth,
+    ShowReply,
+    ShowSetting,
+    ShowState,
+    ShowTimers,
+    ShowTranscript,
+)
 from agent.events import Part, Turn
+from agent.timers import DAYS, Timer
 
-Show = ShowState | ShowTranscript | ShowReply | ShowEvent | ShowHealth | ShowSetting | Answer
+Show = ShowState | ShowTranscript | ShowReply | ShowEvent | ShowHealth | ShowSetting | ShowTimers | Answer
 
 ONLINE = "online"
 OFFLINE = "offline"
@@ -46,17 +57,19 @@ STATUS = "status"
 HEARING = "hearing"
 EARS: tuple[Part, ...] = ("mic", "wake", "asr")
 WORDS = ("transcript", "reply", "heard")  # what was said, in receipts and results
+UNSAID: Mapping[str, tuple[str, ...]] = {"timer": ("name", "message"), "intent": ("called", "message")}  # of timers
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """`topic` in full; `properties` are user properties."""
+    """`topic` in full; `properties` are user properties; `expiry_s`: when nobody may get it any more, 0: never."""
 
     topic: str
     payload: bytes
     qos: int = 1
     retain: bool = False
     properties: tuple[tuple[str, str], ...] = ()
+    expiry_s: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,24 +104,37 @@ class Topics:
             case ShowState(phase, turn):
                 properties = (("at", _rfc3339(at)), ("turn", str(turn)))
                 return Message(f"{self.root}/state", phase.encode(), retain=True, properties=properties)
-            case ShowTranscript(turn, text, final):
-                if not self.publish_transcript:
-                    return None
-                return self._momentary("transcript", at, turn, {"text": text, "final": final}, qos=1 if final else 0)
-            case ShowReply(turn, text, heard):
-                if not self.publish_transcript:
-                    return None
-                return self._momentary("reply", at, turn, {"text": text, "heard": heard})
+            case ShowTranscript() | ShowReply():
+                return self._said(command, at) if self.publish_transcript else None
             case ShowEvent(kind, of, data):
-                return self._momentary(f"event/{level(kind)}", at, of, data)
+                return self._momentary(f"event/{level(kind)}", at, of, self._unsaid(kind, data))
             case ShowHealth():
                 return self._health(at, {**parts, command.part: command})
             case ShowSetting(name, value):
                 return self._kept(f"setting/{level(name)}", at, {"value": value, "changed": command.changed})
+            case ShowTimers():
+                return self._kept("timers", at, self._timers(command))
             case Answer():
                 return self.result(at, command.id, command.ok, command.code, command.message, command.data)
             case _:
                 assert_never(command)
+
+    def _said(self, command: ShowTranscript | ShowReply, at: datetime) -> Message:
+        match command:
+            case ShowTranscript(turn, text, final):
+                return self._momentary("transcript", at, turn, {"text": text, "final": final}, qos=1 if final else 0)
+            case ShowReply(turn, text, heard):
+                return self._momentary("reply", at, turn, {"text": text, "heard": heard})
+
+    def _timers(self, shown: ShowTimers) -> dict[str, Any]:
+        """What they are called and what they remind of are words that somebody has said."""
+        timers = [_timer(timer, timer.id in shown.ringing) for timer in shown.timers]
+        following = [each["due"] for each in timers if not each["ringing"]]
+        return {"next": following[0] if following else None, "timers": [self._unsaid("timer", each) for each in timers]}
+
+    def _unsaid(self, kind: str, data: Mapping[str, Any]) -> Mapping[str, Any]:
+        hidden = () if self.publish_transcript else UNSAID.get(kind, ())
+        return {key: value for key, value in data.items() if key not in hidden}
 
     def hearing(self, parts: Mapping[Part, ShowHealth]) -> Message:
         """Whether the agent hears: a part that nobody has told of is not well."""
@@ -128,7 +154,10 @@ class Topics:
         return self._momentary("turn", at, turn, self._public(data))
 
     def _public(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in data.items() if self.publish_transcript or key not in WORDS}
+        told = {key: value for key, value in data.items() if self.publish_transcript or key not in WORDS}
+        if "timers" in told:
+            told["timers"] = [self._unsaid("timer", each) for each in told["timers"]]
+        return told
 
     def result(
         self, at: datetime, id: str | None, ok: bool, code: str = "", message: str = "", data: Mapping[str, Any] = {}
@@ -158,6 +187,19 @@ class Topics:
 def level(name: str) -> str:
     """A name as one level of a topic: no separator, wildcard or control character survives."""
     return re.sub(r"[^\w.-]", "-", name) or "-"
+
+
+def _timer(timer: Timer, ringing: bool) -> dict[str, Any]:
+    return {
+        "id": timer.id,
+        "kind": timer.kind,
+        "name": timer.name,
+        "message": timer.message,
+        "due": timer.due.isoformat(timespec="seconds"),
+        "seconds": timer.seconds,
+        "days": [DAYS[day] for day in timer.days],
+        "ringing": ringing,
+    }
 
 
 def _rfc3339(at: datetime) -> str:

@@ -85,6 +85,8 @@ class Mqtt5:
         properties = _properties(packet_type)
         if message.properties:
             properties.UserProperty = list(message.properties)
+        if message.expiry_s:
+            properties.MessageExpiryInterval = message.expiry_s
         return properties
 
     def filters(self, names: tuple[str, ...]) -> list[tuple[str, Any]]:

@@ -1,8 +1,9 @@
-"""Short sounds that need no words: woken, done, failed, muted, thinking; and one that comes before words.
+"""Short sounds that need no words: woken, done, failed, muted, thinking, a timer that rings; and one before words.
 
-Each is one to three soft notes (two partials, no noise) of 100 to 250 ms at about −18 dBFS with rounded edges: nothing
-a wake word model or a recogniser takes for a voice (notes below 320 Hz are taken for humming: "mm-hmm"). Rising is "I
-listen", falling is "over", low is "no", down and up again is "I have something to say".
+Each is one to four soft notes (two partials, no noise), 100 to 250 ms in all (the timer 620), at about −18 dBFS with
+rounded edges: nothing a wake word model or a recogniser takes for a voice (notes below 320 Hz are taken for humming:
+"mm-hmm"). Rising is "I listen", falling is "over", low is "no", down and up again is "I have something to say", the
+same high notes twice are "it is time".
 """
 
 from __future__ import annotations
@@ -37,6 +38,9 @@ NOTES: dict[EarconName, tuple[Note, ...]] = {
     "muted": (Note(0.0, 0.12, 440.0),),
     "thinking": (Note(0.0, 0.10, 659.3), Note(0.12, 0.10, 659.3)),
     "announce": (Note(0.0, 0.10, 784.0), Note(0.065, 0.10, 587.3), Note(0.13, 0.12, 1046.5)),
+    "timer": tuple(
+        Note(at_s, 0.11, hz) for at_s, hz in ((0.0, 1046.5), (0.13, 1318.5), (0.38, 1046.5), (0.51, 1318.5))
+    ),
 }
 
 

@@ -17,17 +17,8 @@ from agent.config import Config
 from agent.events import Event, Turn
 from agent.requests import own
 from agent.speaking import earcons
-from agent.speaking.speech import (
-    Began,
-    Drained,
-    MouthCommand,
-    Played,
-    Player,
-    PlayerReport,
-    PlayingFailed,
-    Prepare,
-    Speech,
-)
+from agent.speaking.player import Began, Drained, Played, Player, PlayerReport, PlayingFailed
+from agent.speaking.speech import MouthCommand, Prepare, Speech
 from agent.speaking.synthesis import Synthesis
 from agent.speaking.voice import JobDone, JobFailed, Report, VoiceLost, VoiceReady
 from agent.speaking.voices import Speaker, VoiceSpec, speakers

@@ -38,23 +38,37 @@ class Reply:
         self.rate_hz = 0  # of its first sound; all the rest has to follow
         self.waiting: deque[str] = deque()
         self._spans: list[Span] = []
-        self._speakable = Speakable()
+        self._speakable = Speakable(language=language)
         self._clauses = Clauses(language)
+        self._language = language
 
     @property
     def seconds(self) -> float:
         """Length of its sound so far."""
         return self._spans[-1].end_s if self._spans else 0.0
 
-    def write(self, text: str, last: bool) -> None:
-        texts = self._speakable.feed(text)
+    def write(self, text: str, last: bool, afresh: bool = False) -> None:
+        """`afresh`: whatever was left open before is over, words that were cut off included."""
+        if afresh:
+            self._close()
+            self._speakable = Speakable(language=self._language)
+        self._hand_on(self._speakable.feed(text))
         if last:
-            texts += self._speakable.flush()
-        for speakable in texts:
-            self.waiting.extend(self._clauses.feed(speakable))
-        if last:
-            self.waiting.extend(self._clauses.flush())
+            self._close()
             self.complete = True
+
+    def take_back(self) -> None:
+        """Forget what has been written and is not yet sound."""
+        self.waiting.clear()
+        self._speakable, self._clauses = Speakable(language=self._language), Clauses(self._language)
+
+    def _close(self) -> None:
+        self._hand_on(self._speakable.flush())
+        self.waiting.extend(self._clauses.flush())
+
+    def _hand_on(self, texts: list[str]) -> None:
+        for text in texts:
+            self.waiting.extend(self._clauses.feed(text))
 
     def sounded(self, text: str, seconds: float) -> None:
         """The clause's sound was handed to the player; a sound without words has the text ""."""

@@ -1,12 +1,12 @@
 """What a language model writes -> what a voice can say, while it is being written.
 
-    deltas -> Tags -> Json -> Lines -> Entities -> Links -> Addresses -> Characters -> speakable text
+    deltas -> Escapes -> Tags -> Json -> Lines -> Entities -> Formulas -> Links -> Calls -> Addresses -> Characters
 
 Rules:
 - Each stage takes one character at a time and holds back what it cannot decide yet. So the result never depends on how
   the text was sliced.
 - No input is an error. What cannot be spoken is dropped: thoughts, tags, calls of tools, addresses, marks, emoji,
-  controls.
+  controls, letters of a script that the voice does not know.
 - In speakable text "\\n" stands for a pause (new item, row, heading, paragraph); all other white space is one space.
 - At most `LIMIT` characters of an answer are spoken; it ends at a word.
 """
@@ -16,8 +16,11 @@ from __future__ import annotations
 import unicodedata
 from typing import Protocol
 
+from agent.markup import Escapes, Json, Tags
+from agent.scripts import foreign
+from agent.speaking.calls import Calls
+from agent.speaking.formulas import Formulas
 from agent.speaking.markdown import Addresses, Entities, Lines, Links
-from agent.speaking.markup import Json, Tags
 
 LIMIT = 2000
 MARGIN = 40  # within this distance of the limit the answer ends at the next space
@@ -40,8 +43,9 @@ class Stage(Protocol):
 class Characters:
     """Removes marks of emphasis and whatever has no sound; joins white space; ends the answer at the limit."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, language: str = "") -> None:
         self._limit = limit
+        self._language = language
         self._last = ""
         self._marks = ""
         self._space = ""  # owed before the next visible character
@@ -93,7 +97,9 @@ class Characters:
         if char in _JOINERS:
             return bool(self._last) and not self._space and unicodedata.category(self._last)[0] in "LM"
         match category[0]:
-            case "L" | "N":
+            case "L":
+                return not foreign(char, self._language) or "\u0370" <= char <= "\u03ff"
+            case "N":
                 return True
             case "M":  # variation selectors and key caps belong to emoji
                 return category != "Me" and not ("\ufe00" <= char <= "\ufe0f" or char >= "\U000e0100")
@@ -108,14 +114,18 @@ class Characters:
 class Speakable:
     """Incremental: text deltas of one answer -> plain speakable text."""
 
-    def __init__(self, limit: int = LIMIT) -> None:
-        self._characters = Characters(limit)
+    def __init__(self, limit: int = LIMIT, language: str = "") -> None:
+        """`language`: of the voice; letters that it cannot speak are dropped."""
+        self._characters = Characters(limit, language)
         self._stages: tuple[Stage, ...] = (
+            Escapes(),
             Tags(),
             Json(),
             Lines(),
             Entities(),
+            Formulas(),
             Links(),
+            Calls(),
             Addresses(),
             self._characters,
         )

@@ -8,7 +8,10 @@ Rules:
 - A chime is sound of its reply, handed over together with the first clause: so it is heard before the words and not
   over them, falls silent with them, and never sounds where no words follow. So is the sound that invites to go on: who
   listens after SpeechDone does not hear it.
-- Every turn that was begun ends with exactly one SpeechDone or SpeechFailed.
+- Every turn that was begun ends with exactly one SpeechDone or SpeechFailed; but where nothing could be spoken, another
+  reply may follow in the same turn.
+- When all of a reply has been heard that there is, and it is not complete, it has `Paused`; with the next sound it has
+  `Resumed`.
 - What was heard is told from the player's positions. Between two of them sound is taken to have gone on, for at most
   `TRUST_S`.
 """
@@ -17,14 +20,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol, assert_never
+from typing import assert_never
 
 import numpy as np
 
 from agent.audio.pcm import Samples
 from agent.commands import Earcon, EarconName, Hush, SetVolume, Speak
-from agent.events import Audible, ClauseReady, Event, Health, Instant, SpeechDone, SpeechFailed, Status, TtsFirst, Turn
+from agent.events import (
+    Audible,
+    ClauseReady,
+    Event,
+    Health,
+    Instant,
+    Paused,
+    Resumed,
+    SpeechDone,
+    SpeechFailed,
+    Status,
+    TtsFirst,
+    Turn,
+)
 from agent.speaking import earcons
+from agent.speaking.player import Began, Drained, Played, Player, PlayerReport, PlayingFailed
 from agent.speaking.reply import Reply
 from agent.speaking.synthesis import Spoken, Synthesis, Unspoken
 from agent.speaking.voice import Report
@@ -43,57 +60,6 @@ class Prepare:
 
 
 MouthCommand = Speak | Hush | Earcon | SetVolume | Prepare
-
-
-class Player(Protocol):
-    """Whoever brings sound to the speaker. No method blocks."""
-
-    def play(self, turn: Turn, pcm: Samples, rate_hz: int) -> bool:
-        """Append mono sound to the turn's; it begins to play at once. False where there is no room for it."""
-
-    def end(self, turn: Turn) -> None:
-        """The turn's sound is complete; `drained` is to be reported."""
-
-    def drop(self, turn: Turn) -> None:
-        """Silence at once everything of this turn and of older ones."""
-
-    def earcon(self, pcm: Samples, rate_hz: int) -> None: ...
-
-    def volume(self, percent: int) -> None: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Began:
-    """The turn's first frame was in the air at `at` (monotonic seconds)."""
-
-    turn: Turn
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Played:
-    """At `at` the frame `position` of the turn's sound was in the air."""
-
-    turn: Turn
-    position: int
-    rate_hz: int
-    at: float
-
-
-@dataclass(frozen=True, slots=True)
-class Drained:
-    """All of the turn's sound has been heard."""
-
-    turn: Turn
-
-
-@dataclass(frozen=True, slots=True)
-class PlayingFailed:
-    turn: Turn
-    reason: str
-
-
-PlayerReport = Began | Played | Drained | PlayingFailed
 
 
 class Speech:
@@ -118,6 +84,7 @@ class Speech:
         self._ended_at: float | None = None  # when the last did
         self._heard = (0.0, 0.0)  # seconds of the reply's sound, and when they had been heard
         self._audible = False
+        self._paused = False
         self._health: tuple[Status, str] | None = None
 
     def obey(self, command: MouthCommand, now: Instant) -> None:
@@ -168,6 +135,7 @@ class Speech:
         if (stuck := self._stuck_at()) is not None and now.mono >= stuck:
             self._fail("the speaker does not play", now)
         self._go_on(now)
+        self._pause(now)
         if (health := self._synthesis.health()) != self._health:
             self._health = health
             self._emit(Health(now, "tts", *health))
@@ -177,6 +145,8 @@ class Speech:
         times = [self._synthesis.due(now), self._stuck_at()]
         if self._reply and self._reply.waiting and not self._synthesis.busy:
             times.append(now + max(0.05, self._ahead(now) - AHEAD_S))
+        if self._may_pause():
+            times.append(now + max(0.01, self._ahead(now)))
         return min((time for time in times if time is not None), default=None)
 
     def _speak(self, command: Speak, now: Instant) -> None:
@@ -189,10 +159,13 @@ class Speech:
             self._reply = Reply(command.turn, language, command.persona)
             self._reply.chime = earcons.render("announce") if command.chime else None
             self._handed_at = self._ended_at = None
-            self._heard, self._audible = (0.0, 0.0), False
+            self._heard, self._audible, self._paused = (0.0, 0.0), False, False
             self._synthesis.prepare(command.persona, now.mono)
+        if command.instead:
+            self._synthesis.hush(command.turn)
+            self._reply.take_back()
         if not self._reply.complete:
-            self._reply.write(command.text, command.last)
+            self._reply.write(command.text, command.last, command.afresh)
             self._reply.invites = self._sounds.get("wake") if command.invites else None
 
     def _hush(self, turn: Turn, now: Instant) -> None:
@@ -216,10 +189,21 @@ class Speech:
             return
         if self._handed_at is None:
             self._finish(SpeechDone(now, reply.turn, ""))
+            self._floor = reply.turn - 1
             return
         self._add(reply, "", _sound(reply.invites, reply.rate_hz))
         self._ended_at = now.mono
         self._player.end(reply.turn)
+
+    def _may_pause(self) -> bool:
+        return self._reply is not None and self._audible and not self._paused and self._ended_at is None
+
+    def _pause(self, now: Instant) -> None:
+        if self._reply is None or not self._may_pause() or self._ahead(now.mono) > 0:
+            return
+        position, at = self._heard
+        self._paused = True
+        self._emit(Paused(now, self._reply.turn, min(now.mono, at + self._reply.seconds - position)))
 
     def _sound(self, outcome: Spoken | Unspoken | None, now: Instant) -> None:
         reply = self._reply
@@ -237,6 +221,9 @@ class Speech:
             self._handed_at = now.mono
             self._emit(TtsFirst(now, reply.turn))
         chime, reply.chime = _sound(reply.chime, reply.rate_hz), None
+        if self._paused:
+            self._paused = False
+            self._emit(Resumed(now, reply.turn))
         breath = np.zeros(round(BREATH_S * reply.rate_hz) if len(chime) else 0, np.int16)
         self._add(reply, "", np.concatenate([chime, breath]))
         if not self._add(reply, outcome.text, pcm):

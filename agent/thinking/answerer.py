@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from agent.commands import Exchange
 from agent.thinking.toolbox import TurnTools
 
-OnText = Callable[[str], None]
+
+class OnText(Protocol):
+    """Takes a piece of the reply. `instead`: of all that came before, which was none."""
+
+    def __call__(self, text: str, instead: bool = False) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,9 +26,11 @@ from agent.thinking.guard import Refused
 from agent.thinking.location import Location, Locator
 from agent.thinking.memory import messages
 from agent.thinking.refusals import explanation, jitter, refusal, unconnected, unwanted_parameter
+from agent.thinking.reply import ReplyReader
 from agent.thinking.request import Request, Warmth, beginning, headers_of
 from agent.thinking.talk import Talk, new_id
 from agent.thinking.wire import open_pool
+from agent.thinking.written import Written, thinks_first
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +49,7 @@ class Endpoint:
         self._pool: httpcore.AsyncConnectionPool | None = None
         self._warmth = Warmth()
         self._unwanted: set[str] = set()
+        self._thinks_first = thinks_first(profile.model or "")
 
     async def ask(self, question: Question, on_text: OnText) -> None:
         """One reply, piece by piece. Returns at its end; raises Failure; can be cancelled at any time."""
@@ -58,7 +61,7 @@ class Endpoint:
         told = messages(prompt, question.history, question.text, self.profile.history_turns)
         request = Request(self.profile, self._warmth.cold, on_text)
         try:
-            await self._converse(request, Talk(told, tools))
+            await self._converse(request, Talk(told, tools, question.language))
         except Failure as failure:
             if failure.code == "timeout":
                 self._warmth.warmed()  # it had its time to load
@@ -114,16 +117,23 @@ class Endpoint:
         if self._pool:
             await self._pool.aclose()
 
+    async def _read(self, request: Request, response: httpcore.Response, reader: ReplyReader) -> None:
+        try:
+            await request.read(response, reader)
+        finally:
+            if reader.written.thought is not None:
+                self._thinks_first = reader.written.thought
+
     async def _attempt(self, request: Request, talk: Talk) -> bool:
         """False where the server disliked a parameter that can be left out: then the next attempt does."""
-        body = b""
+        body, written = b"", Written(talk.language, self._thinks_first)
         with _mapped():
             async with request.deadline():
                 location = await self.locator.locate()
                 content = json.dumps(self._request_body(talk)).encode()
                 async with self._send("POST", location, COMPLETIONS, content) as response:
                     if response.status == 200:
-                        await request.read(response, location.hide, talk.tools is not None)
+                        await self._read(request, response, ReplyReader(location.hide, talk.tools is not None, written))
                     else:
                         body = await beginning(response, MAX_ERROR)
         if response.status == 200:

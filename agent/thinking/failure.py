@@ -5,7 +5,15 @@ from __future__ import annotations
 from typing import Literal
 
 Code = Literal[
-    "none_configured", "unreachable", "auth", "rate_limited", "server_error", "timeout", "bad_reply", "cut_off"
+    "none_configured",
+    "unreachable",
+    "auth",
+    "rate_limited",
+    "server_error",
+    "timeout",
+    "bad_reply",
+    "other_script",
+    "cut_off",
 ]
 
 MAX_DETAIL = 200

@@ -122,7 +122,7 @@ class Home:
         return await self._door.open()
 
     async def _converse(self, line: HomeLine, request: Request, question: Question) -> HomeReply:
-        reply = HomeReply(line.hide)
+        reply = HomeReply(line.hide, question.language)
         past = self._conversation(question.persona)
         errand = Errand(line, request, reply, question.text[:QUESTION_CHARS], question.language, past)
         if not await self._through_assistant(errand):

@@ -17,6 +17,7 @@ from typing import Any
 from agent.thinking.answerer import Unanswered
 from agent.thinking.failure import Code, Failure
 from agent.thinking.reply import MAX_BAD, MAX_TEXT, error_text, sound
+from agent.thinking.written import Written
 
 ACKNOWLEDGED = "OK."  # as every voice says it in every language
 # Of a response of type "error": nothing was done. It finds a command with no target ("no climate in this room") in many
@@ -31,9 +32,11 @@ class HomeReply:
     `conversation`: its id, once known; `acted`: a tool was called; `unanswered`: it does not know, and says this.
     """
 
-    def __init__(self, hide: Callable[[str], str] = str) -> None:
-        """`hide` takes secrets out of what the server says about an error."""
+    def __init__(self, hide: Callable[[str], str] = str, language: str = "") -> None:
+        """`hide` takes secrets out of what the server says about an error. `language`: to be answered in."""
         self._hide = hide
+        self._written = Written(language)
+        self._begun = False
         self._said = ""  # of the message that is being written
         self._assistant = True
         self._size = 0
@@ -42,6 +45,7 @@ class HomeReply:
         self.finish = ""
         self.progress = False
         self.working = False
+        self.taken_back = False
         self.acted = False
         self.conversation = ""
         self.failure: Failure | None = None
@@ -49,11 +53,11 @@ class HomeReply:
 
     @property
     def begun(self) -> bool:
-        return self._size > 0
+        return self._begun
 
     def feed(self, event: object) -> list[str]:
         """One event of the run."""
-        self.progress = False
+        self.progress = self.taken_back = False
         match event:
             case _ if self.done or self.failure:
                 return []
@@ -87,11 +91,12 @@ class HomeReply:
         self.finish = _text(response.get("response_type")) or "end"
         self.done, self.working = True, False
         speech = _speech(response).strip()
-        if self.begun:
+        if self._size:
             said = self._said.strip()
-            return self._write(speech.removeprefix(said)) if speech.startswith(said) else []
+            rest = self._write(speech.removeprefix(said)) if speech.startswith(said) else []
+            return rest + self._answer(self._written.flush())
         if not self._ignorant(response):
-            return self._write(speech or ACKNOWLEDGED)
+            return self._write(speech or ACKNOWLEDGED) + self._answer(self._written.flush())
         if 0 < len(speech) <= MAX_TEXT:
             self.unanswered = Unanswered(sound(speech))
         else:
@@ -126,14 +131,22 @@ class HomeReply:
             text = text.lstrip()
         if not text:
             return []
-        if self.begun and not self._said:
+        if self._size and not self._said:
             text = f" {text}"  # another message before this one was not empty
         self._size += len(text.encode())
         if self._size > MAX_TEXT:
             self._fail("bad_reply", f"a reply of more than {MAX_TEXT} bytes")
             return []
         self._said += text
-        return [text]
+        return self._answer(self._written.feed(text))
+
+    def _answer(self, text: str) -> list[str]:
+        self.taken_back = self.taken_back or self._written.taken_back
+        if self._written.foreign:
+            self._fail("other_script", "an answer in letters that the language is not written in")
+        text = text if self._begun and not self.taken_back else text.lstrip()
+        self._begun = self._begun or bool(text)
+        return [text] if text else []
 
     def _fail(self, code: Code, detail: str) -> None:
         """The first one counts."""

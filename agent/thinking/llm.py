@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from agent import personas
 from agent.clock import Clock
-from agent.commands import AskLlm, CancelLlm, Confirmed
+from agent.commands import AskLlm, CancelLlm, Confirmed, IntentDone
 from agent.config import Config
 from agent.events import Event, Health, LlmFailed, ReplyDelta, ReplyDone, Turn
 from agent.requests import own
@@ -47,7 +47,7 @@ class Warm:
     persona: str
 
 
-Order = AskLlm | CancelLlm | Confirmed | Warm
+Order = AskLlm | CancelLlm | Confirmed | IntentDone | Warm
 
 
 class Thinker:
@@ -82,7 +82,7 @@ class Thinker:
         self._thread = threading.Thread(target=self._run, name="thinking", daemon=True)
         self._thread.start()
 
-    def do(self, command: AskLlm | CancelLlm | Confirmed) -> None:
+    def do(self, command: AskLlm | CancelLlm | Confirmed | IntentDone) -> None:
         """From any thread; never blocks."""
         if not any(self._orders.values()):
             if isinstance(command, AskLlm):
@@ -193,7 +193,7 @@ class Thinker:
                     self._warming = tasks.create_task(profiles.warm(persona))
                 if self._toolbox:
                     self._toolbox.warm()
-            case Confirmed():
+            case Confirmed() | IntentDone():
                 if self._toolbox:
                     self._toolbox.answered(command)
             case _:
@@ -206,8 +206,8 @@ class Thinker:
             asking.cancel()
 
     async def _ask(self, ask: AskLlm, profiles: Profiles) -> None:
-        def on_text(text: str) -> None:
-            self._emit(ReplyDelta(self._clock(), ask.turn, text))
+        def on_text(text: str, instead: bool, profile: str) -> None:
+            self._emit(ReplyDelta(self._clock(), ask.turn, text, instead, profile))
 
         try:
             tools = self._toolbox.for_turn(ask.turn) if self._toolbox else None

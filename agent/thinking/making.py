@@ -11,7 +11,9 @@ from agent.identity import device_id, device_name
 from agent.thinking.answerer import Answerer
 from agent.thinking.embedded import Embedded
 from agent.thinking.mcp import Mcp
+from agent.thinking.own_tools import OwnTools
 from agent.thinking.toolbox import Toolbox
+from agent.thinking.tools import ToolSource
 
 
 def answerer(name: str, profile: LlmProfile, config: Config, clock: Clock, server: Embedded | None) -> Answerer:
@@ -28,7 +30,10 @@ def answerer(name: str, profile: LlmProfile, config: Config, clock: Clock, serve
 
 def toolbox(config: Config, emit: Callable[[Event], None], clock: Clock) -> Toolbox | None:
     """What the language models may use; None where nothing is configured. In the loop that it will belong to."""
-    sources = [Mcp(name, server) for name, server in config.tools.mcp.items()]
+    sources: list[ToolSource] = [Mcp(name, server) for name, server in config.tools.mcp.items()]
+    actions = [section.compiled() for section in config.actions] if config.tools.actions else []
+    if config.tools.own or actions:
+        sources.insert(0, OwnTools(config.tools.own, actions, emit, clock))
     for source in sources:
         source.prepare()
     return Toolbox(config.tools, sources, emit, clock) if sources else None

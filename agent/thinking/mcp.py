@@ -24,6 +24,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from agent.config.tools import McpServer
+from agent.events import Turn
 from agent.thinking.failure import one_line
 from agent.thinking.mcp_library import Forgotten, faults, imported, in_thread, listen, reason_of, requested
 from agent.thinking.schemas import BadSchema, strict
@@ -74,7 +75,7 @@ class Mcp:
             self._stale.set()  # the next turn sees what has changed
         return self._tools
 
-    async def call(self, name: str, arguments: Mapping[str, Any]) -> str:
+    async def call(self, name: str, arguments: Mapping[str, Any], turn: Turn) -> str:
         try:
             return await self._call(name, arguments)
         except Forgotten:

@@ -19,7 +19,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from agent.thinking.schemas import BadArguments, read_arguments, validate
+from agent.thinking.schemas import BadArguments, judged, read_arguments, validate
 from agent.thinking.tools import Tool
 
 HOUR_S = 3600.0
@@ -116,7 +116,7 @@ def judge(call: ToolCall, offered: Mapping[str, Tool], budget: Budget, now: floa
         return Denied("bad_arguments", f"the arguments have more than {MAX_ARGUMENTS} bytes")
     try:
         arguments = read_arguments(call.arguments)
-        validate(tool.schema, arguments)
+        check(tool, arguments)
     except BadArguments as error:
         return Denied("bad_arguments", str(error))
     if tool.risk == "safe":
@@ -125,6 +125,14 @@ def judge(call: ToolCall, offered: Mapping[str, Tool], budget: Budget, now: floa
     if words is None:
         return Denied("not_askable", "the user has to agree to this, and it cannot be put into a short question")
     return ToConfirm(tool, arguments, words)
+
+
+def check(tool: Tool, arguments: Mapping[str, Any]) -> None:
+    """Raises BadArguments."""
+    if tool.model is not None:
+        judged(tool.model, arguments)
+    else:
+        validate(tool.schema, arguments)
 
 
 def digest(arguments: str) -> str:

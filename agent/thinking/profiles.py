@@ -28,6 +28,8 @@ from agent.thinking.toolbox import TurnTools
 
 log = logging.getLogger(__name__)
 
+OnWritten = Callable[[str, bool, str], None]  # text, whether it stands instead of all before it, and the profile
+
 
 @dataclass(slots=True)
 class Standing:
@@ -70,22 +72,23 @@ class Profiles:
         self._on_health = on_health
         self._published: tuple[Status, str] = ("loading", "")  # as the thinker has told at its start
 
-    async def answer(self, ask: AskLlm, on_text: OnText, tools: TurnTools | None = None) -> None:
-        """The reply of the first profile that can.
+    async def answer(self, ask: AskLlm, on_text: OnWritten, tools: TurnTools | None = None) -> None:
+        """The reply of the first profile that can, and its name with each piece.
 
         Raises Unanswered where one was well but none knew, else Failure, with the first profile's code.
         """
-        manner, begun = self._manners.get(ask.persona, self._manners[""]), False
+        manner, begun, asked = self._manners.get(ask.persona, self._manners[""]), False, ""
 
-        def hand_out(text: str) -> None:
+        def hand_out(text: str, instead: bool = False) -> None:
             nonlocal begun
             begun = True
-            on_text(text)
+            on_text(text, instead, asked)
 
         question = Question(ask.text, ask.history, ask.persona, manner.prompt, manner.language, tools)
         failures: list[Failure] = []
         ignorance: Unanswered | None = None
         for standing in self._order(manner):
+            asked = standing.answerer.name
             try:
                 failure = await self._ask(standing, question, hand_out)
             except Unanswered as unanswered:

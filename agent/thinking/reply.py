@@ -18,6 +18,7 @@ from typing import Any
 from agent.thinking.failure import Failure, one_line
 from agent.thinking.sse import SseDecoder
 from agent.thinking.toolcalls import BadCall, ToolCalls
+from agent.thinking.written import Written
 
 MAX_TEXT = 262_144  # bytes of reply
 MAX_RAW = 16 * MAX_TEXT  # bytes on the wire: OpenAI wraps each token in about 330
@@ -94,30 +95,31 @@ def error_text(value: object) -> str:
 class ReplyReader:
     """Bytes of the body -> pieces of the reply's text. Incremental; nothing is kept but the unfinished event.
 
-    Leading white space is withheld, so that the first piece is the first thing to say. `done`: "[DONE]" was seen;
-    `finish`: the finish_reason, once seen; `progress`: the last `feed` held text or reasoning; `failure`: the stream
-    holds an error, is no such stream, or is too long, and nothing comes any more.
+    What is no answer (`agent.thinking.written`) and leading white space are withheld, so that the first piece is the
+    first thing to say. `done`: "[DONE]" was seen, or the model has said all it has to say; `finish`: the finish_reason,
+    once seen; `progress`: the last `feed` held text or reasoning; `failure`: the stream holds an error, is no such
+    stream, or is too long, and nothing comes any more.
     """
 
     working = False
 
-    def __init__(self, hide: Callable[[str], str] = str, tools: bool = False) -> None:
+    def __init__(self, hide: Callable[[str], str] = str, tools: bool = False, written: Written | None = None) -> None:
         """`hide` takes secrets out of what the server says about an error. `tools`: tool calls are expected."""
+        self.written = written or Written()
         self._hide = hide
         self._sse = SseDecoder()
         self._raw = 0
         self._text = 0
         self._bad = 0
+        self._blank = True  # nothing of the reply was handed out yet
         self._tools = tools
         self.calls = ToolCalls()
         self.done = False
+        self.begun = False
         self.finish = ""
         self.progress = False
+        self.taken_back = False
         self.failure: Failure | None = None
-
-    @property
-    def begun(self) -> bool:
-        return self._text > 0
 
     def feed(self, data: bytes) -> list[str]:
         self._raw += len(data)
@@ -128,11 +130,18 @@ class ReplyReader:
 
     def flush(self) -> list[str]:
         """At the end of the body."""
-        return self._texts(self._sse.flush())
+        texts = self._texts(self._sse.flush())
+        return texts if self.failure else texts + self._answer(self.written.flush())
 
     def _texts(self, events: list[str]) -> list[str]:
-        self.progress = False
-        texts = [text for event in events for text in self._event(event)]
+        self.progress = self.taken_back = False
+        texts: list[str] = []
+        for event in events:
+            more = self._event(event)
+            if self.written.taken_back:
+                self.taken_back, self.written.taken_back = True, False
+                texts.clear()
+            texts += more
         if self._sse.broken:
             self._fail(Failure("bad_reply", self._sse.broken))
         return texts
@@ -158,11 +167,23 @@ class ReplyReader:
         self.finish = delta.finish or self.finish
         called = self._tools and bool(delta.calls) and self.calls.feed(delta.calls)
         self.progress = self.progress or delta.thought or bool(delta.text) or called
-        text = delta.text if self.begun else delta.text.lstrip()
-        self._text += len(text.encode())
+        if delta.thought:
+            self.written.separated()
+        self._text += len(delta.text.encode())
         if self._text > MAX_TEXT:
             self._fail(Failure("bad_reply", f"a reply of more than {MAX_TEXT} bytes"))
             return []
+        texts = self._answer(self.written.feed(delta.text))
+        self.done = self.done or self.written.over
+        return texts
+
+    def _answer(self, text: str) -> list[str]:
+        if self.written.foreign and self.failure is None:
+            self.failure = Failure("other_script", "an answer in letters that the language is not written in")
+        self._blank = self._blank or self.written.taken_back
+        text = text.lstrip() if self._blank else text
+        self._blank = self._blank and not text
+        self.begun = self.begun or bool(text)
         return [text] if text else []
 
     def _fail(self, failure: Failure) -> None:

@@ -11,7 +11,7 @@ request of the same turn has its own time for a first text.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol
 
@@ -34,11 +34,13 @@ DRAIN_BYTES = 8192
 class Reading(Protocol):
     """How far a reply has been read: what `agent.thinking.reply.ReplyReader` says of itself.
 
-    `working`: tools are at work.
+    `working`: tools are at work; `taken_back`: what was handed out so far is no part of the reply.
     """
 
     @property
     def begun(self) -> bool: ...
+    @property
+    def taken_back(self) -> bool: ...
 
     done: bool
     finish: str
@@ -111,14 +113,13 @@ class Request:
             raise Failure("timeout", "the tools took too long") from error
         self._total_at = limit.when() or self._total_at
 
-    async def read(self, response: httpcore.Response, hide: Callable[[str], str], tools: bool = False) -> None:
+    async def read(self, response: httpcore.Response, reader: ReplyReader) -> None:
         """Hand out the reply's text as it comes; then `text` is all of it, and `calls` the tool calls in it.
 
-        `hide` takes secrets out of a text; `tools`: tool calls are expected. Raises Failure.
+        Raises Failure.
         """
         headers = headers_of(response)
         _check(headers)
-        reader = ReplyReader(hide, tools)
         self.calls = reader.calls
         stream = response.aiter_stream()
         async for data in stream:
@@ -146,18 +147,18 @@ class Request:
             if not self.begun and not reader.finish:
                 until = max(until, self._first_at)
             self._limit.reschedule(min(until, self._total_at))
-        if texts:
-            self._say("".join(texts))
+        if texts or reader.taken_back:
+            self._say("".join(texts), reader.taken_back)
         if reader.failure:
             raise reader.failure
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, instead: bool) -> None:
         """What comes behind a tool call is another sentence."""
         first = not self.text
-        self.text += text
+        self.text = text if instead else self.text + text
         joint = " " if first and self._spoken and not self._spoken.isspace() else ""
-        self._spoken = text[-1]
-        self._on_text(joint + text)
+        self._spoken = text[-1:]
+        self._on_text(joint + text, instead)
 
     @staticmethod
     def _now() -> float:

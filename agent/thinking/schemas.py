@@ -15,6 +15,8 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from pydantic import BaseModel, ValidationError
+
 MAX_NODES = 600
 MAX_DEPTH = 10
 MAX_BYTES = 8192  # of a strict schema
@@ -88,6 +90,18 @@ def validate(schema: Mapping[str, Any], arguments: Mapping[str, Any]) -> None:
             detail = json.dumps(error.validator_value)[:200]
     place = f" at {where}" if where else ""
     raise BadArguments(f"not allowed{place}: {error.validator} {detail}")
+
+
+def judged(model: type[BaseModel], arguments: Mapping[str, Any]) -> None:
+    """As `validate`, of a tool of our own. Raises BadArguments."""
+    try:
+        model.model_validate(dict(arguments))
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        where = ".".join(str(part) for part in first["loc"])[:100]
+        fields = (field.alias or name for name, field in model.model_fields.items())
+        names = f" (there are: {', '.join(fields)})" if first["type"] == "extra_forbidden" else ""
+        raise BadArguments(f"not allowed at {where}: {first['type']}{names}") from None
 
 
 def read_arguments(text: str) -> dict[str, Any]:

@@ -14,11 +14,12 @@ from agent.thinking.tools import fit
 
 
 class Talk:
-    """`told`: the messages so far, `tools`: what may be used; `ids`: of the calls that were made."""
+    """`told`: the messages so far, `tools`: what may be used, `language`: to answer in; `ids`: of the calls made."""
 
-    def __init__(self, told: Sequence[Message], tools: TurnTools | None) -> None:
+    def __init__(self, told: Sequence[Message], tools: TurnTools | None, language: str = "") -> None:
         self.told: list[dict[str, Any]] = [*told]
         self.tools = tools
+        self.language = language
         self.ids: set[str] = set()
 
     def offer(self) -> dict[str, Any]:

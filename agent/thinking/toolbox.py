@@ -16,9 +16,10 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, assert_never
 
 from agent.clock import Clock
-from agent.commands import Confirmed
+from agent.commands import Confirmed, IntentDone
 from agent.config import Tools
 from agent.events import ConfirmDue, ToolUsed, Turn
+from agent.thinking.own_tools import OwnTools
 from agent.thinking.policy import Allowed, Budget, Denied, ToConfirm, ToolCall, digest, judge
 from agent.thinking.tools import Tool, ToolFailed, ToolSource, ToolUnavailable, offers
 
@@ -71,7 +72,12 @@ class Toolbox:
         finally:
             del self._questions[turn, question]
 
-    def answered(self, command: Confirmed) -> None:
+    def answered(self, command: Confirmed | IntentDone) -> None:
+        if isinstance(command, IntentDone):
+            for source in self.sources:
+                if isinstance(source, OwnTools):
+                    source.done(command)
+            return
         answer = self._questions.get((command.turn, command.call))
         if answer is not None and not answer.done():
             answer.set_result(command.yes)
@@ -139,7 +145,7 @@ class TurnTools:
     async def _made(self, tool: Tool, arguments: Any) -> tuple[str, dict[str, str]]:
         source = next(source for source in self._box.sources if source.name == tool.source)
         try:
-            return "done", {"result": self._cut(await source.call(tool.name, arguments))}
+            return "done", {"result": self._cut(await source.call(tool.name, arguments, self._turn))}
         except ToolFailed as failed:
             return "failed", {"error": self._cut(str(failed))}
         except ToolUnavailable as error:

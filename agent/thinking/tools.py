@@ -11,7 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+from pydantic import BaseModel
+
 from agent.config.tools import Risk
+from agent.events import Turn
 
 MAX_NAME = 64  # characters, which is OpenAI's limit
 
@@ -20,7 +23,8 @@ MAX_NAME = 64  # characters, which is OpenAI's limit
 class Tool:
     """`source`, `name`: whose it is, and what that one calls it; `offered`: what the language model calls it.
 
-    `schema`: of its arguments, as `agent.thinking.schemas.strict` has made it. `risk`: from the configuration.
+    `schema`: of its arguments, as `agent.thinking.schemas.strict` has made it. `risk`: from the configuration. `model`:
+    of a tool of our own, which then judges the arguments, and `schema` only describes it.
     """
 
     source: str
@@ -29,6 +33,7 @@ class Tool:
     schema: Mapping[str, Any]
     risk: Risk
     offered: str = ""
+    model: type[BaseModel] | None = None
 
 
 class ToolUnavailable(Exception):
@@ -51,7 +56,7 @@ class ToolSource(Protocol):
     async def tools(self) -> tuple[Tool, ...]:
         """Those that are allowed and there, as quickly as they can be known. Raises ToolUnavailable."""
 
-    async def call(self, name: str, arguments: Mapping[str, Any]) -> str:
+    async def call(self, name: str, arguments: Mapping[str, Any], turn: Turn) -> str:
         """Do it; what came of it. Raises ToolUnavailable, ToolFailed; may be cancelled."""
 
     async def close(self) -> None: ...

@@ -56,7 +56,8 @@ class Heard:
         for before, after in zip(self.blocks, self.blocks[1:], strict=False):
             assert after.position == before.position + len(before.pcm)
             assert not after.gap
-            assert abs(after.at - before.time_of(after.position)) < 0.005
+            # Time stamps of a busy machine waver by milliseconds; a lost period would be ten.
+            assert abs(after.at - before.time_of(after.position)) < 0.0095
 
     def has_gap(self) -> bool:
         return any(block.gap for block in self.blocks)

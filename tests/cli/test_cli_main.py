@@ -234,7 +234,7 @@ def test_config_tells_what_was_changed_at_run_time(
     assert main(["config"]) == 0
     captured = capsys.readouterr()
     assert "silence_ms = 900" in captured.out
-    assert "changed at run time: silence = 900 (endpoint.silence_ms; otherwise 600)" in captured.err
+    assert "changed at run time: silence = 900 (endpoint.silence_ms; otherwise 700)" in captured.err
     assert "left out, since it makes no sense any more: llm_profile" in captured.err
 
 
@@ -247,6 +247,6 @@ def test_a_file_that_is_named_stands_for_itself(
     (tmp_path / "voice-agent" / "settings.json").write_text('{"silence": 900}')
     (tmp_path / "c.toml").write_text("version = 1\n")
     assert main(["config", "--config", str(tmp_path / "c.toml")]) == 0
-    assert "silence_ms = 600" in capsys.readouterr().out
+    assert "silence_ms = 700" in capsys.readouterr().out
     assert main(["config"]) == 0
     assert "silence_ms = 900" in capsys.readouterr().out

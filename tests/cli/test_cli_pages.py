@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import textwrap
+import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -109,8 +110,11 @@ def test_every_message_that_is_published_is_a_command_that_is_taken() -> None:
 
 def test_topics_that_are_waited_for_are_published() -> None:
     awaited = [each["topic"] for each in walk(automations()) if each.get("trigger") == "mqtt"]
-    assert awaited == ["voice-agent/kitchen/result"]
-    assert all(topic.removeprefix("voice-agent/kitchen/") in topicreference.ABOUT for topic in awaited)
+    configurations = [tomllib.loads(block) for block in blocks(HOME, "toml")]
+    configured = [action["topic"] for each in configurations for action in each.get("actions", [])]
+    assert sorted(awaited) == [*configured, "voice-agent/kitchen/result"]
+    ours = [topic for topic in awaited if topic not in configured]
+    assert all(topic.removeprefix("voice-agent/kitchen/") in topicreference.ABOUT for topic in ours)
 
 
 @pytest.mark.parametrize("page", [HOME, MQTT], ids=lambda page: page.stem)

@@ -17,7 +17,8 @@ from agent.cli.config import example
 from agent.commands import Outcome
 from agent.config import Config
 from agent.daemon import description
-from agent.mqtt import commands
+from agent.dialogue.timerkeeping import NOT_KEPT
+from agent.mqtt import payloads
 from agent.mqtt.commands import ErrorCode
 from agent.mqtt.outbox import MAX_PAYLOAD
 from agent.requests import Request
@@ -132,7 +133,7 @@ def test_every_topic_of_the_program_is_in_the_reference() -> None:
         and node.func.attr in ("_momentary", "_kept")
         for text in texts(node.args[0]) | {part for part in joined(node.args[0])}
     }
-    assert named == {"transcript", "event", "setting", "stats", "models", "turn", "reply", "health"}
+    assert named == {"transcript", "event", "setting", "stats", "models", "timers", "turn", "reply", "health"}
     assert named <= {topic.split("/")[0] for topic in topicreference.ABOUT}
 
 
@@ -172,7 +173,7 @@ def test_json_for_people_breaks_where_it_is_long() -> None:
 
 
 def test_every_command_is_explained() -> None:
-    assert set(commandreference.ABOUT) == set(commands.SCHEMAS)
+    assert set(commandreference.ABOUT) == set(payloads.SCHEMAS)
     requests = {schema.__name__ for schema in get_args(Request)}
     assert len(requests) == len(commandreference.ABOUT) + 1, "the settings are the one that stands apart"
 
@@ -189,9 +190,17 @@ def test_every_code_of_a_result_is_explained() -> None:
     for path, name, call in calls("refused", "told", "Failed", "_Bad", "Rejected"):
         if path.parent.name in ("dialogue", "daemon", "mqtt"):
             found |= texts(call.args[1 if name in ("refused", "told") else 0])
-    found |= set(returned(ROOT / "agent/dialogue/announcements.py"))
+    found |= set(returned(ROOT / "agent/dialogue/announcements.py")) | refusals()
     assert {"quiet", "busy", "hardware_mute", "unknown_persona", "too_deep"} <= found
     assert found == set(commandreference.CODES)
+
+
+def refusals() -> set[str]:
+    """Codes of timers, told by a result or, to whoever gave no id, by an event."""
+    found = {NOT_KEPT}
+    for _, _, call in calls("_refuse"):
+        found |= texts(call.args[1])
+    return found
 
 
 def returned(path: Path) -> Iterator[str]:
@@ -208,8 +217,11 @@ def test_every_code_of_an_error_is_explained() -> None:
     found = set(get_args(failure.Code))
     for _, _, call in calls("fail"):
         found |= texts(call.args[2])
+    for _, _, call in calls("_undone"):
+        found |= texts(call.args[3])
     for _, _, call in calls("told"):
         found |= texts(call.args[1])
+    found |= refusals()
     for _, _, call in calls("Failed"):
         found |= {f"doctor.{code}" for code in texts(call.args[0])}
     for _, _, call in calls("ShowEvent"):

@@ -19,7 +19,7 @@ from agent.lab.watch import Watcher
 pytestmark = pytest.mark.room
 DEVICE = "announced"
 CONFIG = f"voice-agent-{DEVICE}/config"
-MOMENTARY = {"transcript", "reply", "event/wake", "event/intent", "event/error", "event/examined"}
+MOMENTARY = {"transcript", "reply", "event/wake", "event/intent", "event/error", "event/examined", "event/timer"}
 
 
 class Found(Life):

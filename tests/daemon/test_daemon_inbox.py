@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 
@@ -12,8 +13,10 @@ from agent.commands import Answer, Command, Earcon, Speak, TurnEnded
 from agent.daemon.inbox import LIMIT, Inbox, InboxFull
 from agent.dialogue.cast import Cast
 from agent.dialogue.state import Rules, State
-from agent.events import Event, Final, Requested, SpeechDone, Wake
+from agent.dialogue.timerbook import Book
+from agent.events import ClockChanged, Event, Final, Instant, Partial, Requested, SpeechDone, Wake
 from agent.requests import AskRequest, Intent, StopRequest
+from agent.timers import Timer
 
 
 @dataclass
@@ -51,6 +54,13 @@ def test_the_intent_is_attached_to_what_was_heard() -> None:
     bench = Bench(until=TurnEnded)
     bench.inbox.handle(Final(now(), 0, "the time please"))
     assert bench.seen == [Final(bench.seen[0].at, 0, "the time please", Intent("time"))]
+
+
+def test_what_is_left_to_say_is_attached_to_what_is_heard_so_far() -> None:
+    bench = Bench(until=TurnEnded)
+    for text in ("the time please", "what is the", "tell me"):
+        bench.inbox.handle(Partial(now(), 0, text, 800))
+    assert [event.hint for event in bench.seen if isinstance(event, Partial)] == ["complete", "hanging", "hanging"]
 
 
 def test_a_sentence_is_matched_in_the_language_of_whom_it_is_said_to() -> None:
@@ -124,3 +134,45 @@ def test_the_turn_that_is_cut_short_at_the_end_is_told_and_none_begins(heard: st
     (answer,) = [command for command in bench.done if isinstance(command, Answer)]
     assert (ended.outcome, answer.id, answer.data["heard"]) == ("interrupted", "a", heard)
     assert bench.inbox.state.phase == "idle"
+
+
+def test_a_clock_that_is_set_is_noticed_and_an_alarm_rings() -> None:
+    """Nothing else happens meanwhile: the next tick finds it, and no other one is told of it again."""
+    shift = timedelta()
+
+    def clock() -> Instant:
+        return Instant(now().mono, now().wall + shift)
+
+    began = clock()
+    alarm = Timer("1", "alarm", "", "", began.wall + timedelta(hours=5), None, 0, (), "", began.wall)
+    book = Book((alarm,), ahead=began.wall.timestamp() - began.mono)
+    seen: list[Event] = []
+    done: list[Command] = []
+    inbox = Inbox(State(book=book), lambda text, language: None, seen.append, done.append, clock)
+    ticks = 0
+
+    def tick(state: State) -> None:
+        nonlocal shift, ticks
+        ticks += 1
+        if ticks == 3:
+            shift = timedelta(hours=5, seconds=1)
+        if ticks == 6:
+            inbox.stop()
+
+    inbox.run(tick_s=0.01, tick=tick)
+    assert [type(event) for event in seen if isinstance(event, ClockChanged)] == [ClockChanged]
+    assert inbox.state.book.ringing == ("1",)
+    assert any(isinstance(command, Earcon) and command.name == "timer" for command in done)
+
+
+def test_the_end_of_the_process_is_not_the_time_of_a_timer() -> None:
+    at = now()
+    timer = Timer("1", "timer", "", "", at.wall + timedelta(hours=1), at.mono + 3600, 3600, (), "", at.wall)
+    book = Book((timer,), ahead=at.wall.timestamp() - at.mono)
+    done: list[Command] = []
+    inbox = Inbox(State(book=book), lambda text, language: None, lambda event: None, done.append, now)
+    inbox.handle(Requested(now(), AskRequest("why")))
+    inbox.handle(Requested(now(), StopRequest()))
+    inbox.finish()
+    assert inbox.state.book == book
+    assert not any(isinstance(command, Earcon) for command in done)

@@ -54,7 +54,7 @@ def choose(config: Config) -> None:
 def test_every_setting_that_is_not_live_stands_for_a_key() -> None:
     values = {name: value_of(Config(), name) for name, each in SETTINGS.items() if not each.live and name != "persona"}
     assert values == {
-        "night_volume": 30, "follow_up": False, "barge_in": True, "wake_threshold": 0.5, "silence": 600,
+        "night_volume": 30, "follow_up": False, "barge_in": True, "wake_threshold": 0.5, "silence": 700,
         "wake_word": "hey_jarvis", "voice": values["voice"], "llm_profile": None, "language": "en",
     }  # fmt: skip
 
@@ -166,7 +166,7 @@ def test_a_stored_value_of_another_kind_is_as_good_as_none(stored: Any) -> None:
 
 def test_what_is_held_tells_what_somebody_has_set() -> None:
     shown = held(Config(), {"silence"})
-    assert shown["silence"] == Held(600, changed=True)
+    assert shown["silence"] == Held(700, changed=True)
     assert shown["barge_in"] == Held(True, changed=False)
     assert not {"volume", "mute", "do_not_disturb"} & set(shown)
 

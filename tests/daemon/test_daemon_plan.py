@@ -61,6 +61,8 @@ def plan(document: dict[str, Any], voice: str = "joe") -> Plan:
         ({"panel": {"board": "respeaker-2mic"}}, {"panel"}),
         ({"persona": {"language": "de"}}, {"thinker", "voice"}),
         ({"audio": {"mic": {"gain_db": 3.0}}}, {"capture", "ear"}),
+        ({"audio": {"echo_cancellation": False}}, {"ear", "voice"}),
+        ({"conversation": {"stop_word": False}}, {"ear"}),
     ],
 )
 def test_a_change_replaces_the_rooms_that_live_from_it_and_no_other(

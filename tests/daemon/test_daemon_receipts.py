@@ -79,3 +79,13 @@ def test_a_receipt_names_the_persona_and_its_engines() -> None:
         ("nari", {"asr": "vosk"}),
         ("x", {"asr": "moonshine"}),
     ]
+
+
+def test_a_receipt_names_the_profile_that_answered() -> None:
+    receipts = Receipts({"": {"llm": "home, cloud"}}, keep_texts=True)
+    receipts.done(AskLlm(1, "why"), WALL)
+    receipts.see(ReplyDelta(at(1.0), 1, "Be", profile="cloud"))
+    receipts.see(ReplyDelta(at(1.1), 1, "cause."))
+    receipt = receipts.done(TurnEnded(1, "answered", "why", "Because."), WALL)
+    assert receipt is not None
+    assert receipt["engines"] == {"llm": "cloud"}

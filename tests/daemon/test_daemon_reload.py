@@ -162,7 +162,7 @@ def test_a_bad_file_changes_nothing_and_names_all_that_is_wrong(reloads: Reloads
         assert key in told["message"]
         assert any(key in line for line in rejected)
     reloads.systemd.wait(lambda text: text.startswith("STATUS=idle (reload refused: "), RELOAD_S, mark)
-    assert reloads.reload({"wake.threshold": 0.5, "endpoint.silence_ms": 600, "tts.voice": "nobody"})[1]["ok"] is False
+    assert reloads.reload({"wake.threshold": 0.5, "endpoint.silence_ms": 700, "tts.voice": "nobody"})[1]["ok"] is False
     assert "tts" in life.wait("event/reload")["message"]
     assert life.children() == before
     assert reloads.say("Still here.")["data"]["heard"] == "Still here."
@@ -175,7 +175,7 @@ def test_a_bad_file_changes_nothing_and_names_all_that_is_wrong(reloads: Reloads
 
 def test_the_microphone_goes_on_while_the_ear_is_replaced(reloads: Reloads, record_property: Record) -> None:
     life, before, lost = reloads.life, reloads.life.children(), reloads.report()["counters"]["lost_periods"]
-    took_s, told = reloads.reload({"wake.threshold": 0.45, "endpoint.silence_ms": 700, "log.level": "DEBUG"})
+    took_s, told = reloads.reload({"wake.threshold": 0.45, "endpoint.silence_ms": 800, "log.level": "DEBUG"})
     record_property("took_s", took_s)
     assert told["changed"] == "wake.threshold, endpoint.silence_ms, log.level"
     changed = [line for line in life.agent.log.splitlines() if "hearing was changed in" in line]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TypeVar
 
-from agent.commands import Command
+from agent.commands import Command, Earcon
 from agent.dialogue.state import State
 from agent.dialogue.step import deadline, step
 from agent.events import DeadlinePassed, Endpoint, Event, Final, Instant, Requested, SpeechStarted, Wake
@@ -47,12 +47,18 @@ class Script:
     def request(self, request: Request, id: str | None = None) -> list[Command]:
         return self.play(Requested(self.at, request, id))
 
-    def wait(self) -> list[Command]:
+    def tick(self) -> list[Command]:
         """Let the next deadline pass."""
         due = deadline(self.state)
         assert due is not None, "nothing is waited for"
         self.time = max(self.time, due)
         return self.play(DeadlinePassed(self.at))
+
+    def wait(self) -> list[Command]:
+        """Let deadlines pass until one does more than to cover the silence with a sound."""
+        while (commands := self.tick()) == [Earcon(self.state.turn, "thinking")]:
+            pass
+        return commands
 
 
 def only(kind: type[C], commands: list[Command]) -> C:

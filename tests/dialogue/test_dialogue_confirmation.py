@@ -246,13 +246,13 @@ def test_a_model_that_fails_meanwhile():
 def test_each_call_is_shown_and_the_sound_comes_again():
     script = thinking()
     turn = script.state.turn
-    assert only(Earcon, script.wait()).name == "thinking"
+    assert only(Earcon, script.tick()).name == "thinking"
     event = only(ShowEvent, script.play(ToolUsed(script.at, turn, "HassTurnOn", "home", "done", 812)))
     assert (event.type, dict(event.data)) == (
         "tool",
         {"name": "HassTurnOn", "server": "home", "decision": "done", "ms": 812},
     )
-    assert only(Earcon, script.wait()).name == "thinking"
+    assert only(Earcon, script.tick()).name == "thinking"
     assert not script.play(ToolUsed(script.at, turn - 1, "HassTurnOn", "home", "done", 812))
 
 

@@ -1,7 +1,7 @@
 """Whatever happens, in whatever order: no exception, no command for a dead turn, and every deadline leads to idle.
 
 And the manners hold: nobody is disturbed who does not want to be, nothing is louder than it may be, a microphone that
-is off stays so.
+is off stays so. No timer is told to be set before it is kept, and what is due rings, whatever clocks and disks do.
 
 `VOICE_AGENT_RANDOM_EVENTS` sets how many random events are tried (`make nightly`: a million).
 """
@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from datetime import time
+from datetime import time, timedelta
 from itertools import count
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripts import Script
 
+from agent.actions import Action, Choice
 from agent.commands import (
     Answer,
     AskLlm,
@@ -24,7 +25,10 @@ from agent.commands import (
     Command,
     Confirmed,
     Earcon,
+    IntentDone,
+    KeepTimers,
     SetVolume,
+    ShowEvent,
     Speak,
     StartListening,
     TurnEnded,
@@ -33,17 +37,20 @@ from agent.dialogue.cast import Cast
 from agent.dialogue.loudness import loudness
 from agent.dialogue.quiet import Hours
 from agent.dialogue.state import Contending, Idle, Listening, Rules, Speaking, State, Thinking, Transcribing
-from agent.dialogue.step import deadline
 from agent.events import (
+    Acted,
     AsrFailed,
     Audible,
     ClauseReady,
+    ClockChanged,
     ConfirmDue,
     DeadlinePassed,
     Endpoint,
     Event,
     Final,
     Health,
+    Instant,
+    IntentCalled,
     LlmFailed,
     Partial,
     PeersChanged,
@@ -55,6 +62,7 @@ from agent.events import (
     SpeechDone,
     SpeechFailed,
     SpeechStarted,
+    TimersKept,
     ToolUsed,
     TtsFirst,
     Wake,
@@ -79,7 +87,27 @@ RIVALS = ("hall", "office")
 WORDS = ("hey_jarvis", "alexa")
 IDS = count()  # no two requests have the same id
 
-INTENTS = [None, *(Intent(n) for n in ("time", "date", "stop", "repeat", "volume_up", "mute", "unheard of"))]
+TIMED = [
+    Intent("timer_set", {"seconds": 20}),
+    Intent("timer_set", {"seconds": 3, "name": "tea"}),
+    Intent("timer_set", {"seconds": 40, "message": "call mum"}),
+    Intent("alarm_set", {"hour": 15, "minute": 46}),
+    Intent("alarm_set", {"hour": 3, "minute": 47, "half": 1, "day": "daily"}),
+    Intent("timer_add", {"seconds": -5}),
+    Intent("timer_cancel", {"name": "tea"}),
+    Intent("timer_cancel", {"every": 1}),
+    Intent("timer_left"),
+    Intent("alarm_left"),
+    Intent("snooze", {"seconds": 5}),
+]
+BRIGHT = Action("light", "home/light", "{state}", slots={"state": Choice({"on": 1})}, replies={"": "It is bright."})
+ACTIONS = [Intent("action", {"action": "light", "state": state}) for state in ("on", "off")]
+INTENTS = [
+    None,
+    *ACTIONS,
+    *(Intent(n) for n in ("time", "date", "stop", "repeat", "volume_up", "mute", "unheard of")),
+    *TIMED,
+]
 REQUESTS = [
     ListenRequest(),
     StopRequest(),
@@ -97,6 +125,7 @@ REQUESTS = [
     SayRequest("Tee", "low", persona="butler"),
     ListenRequest("nobody"),
     AskRequest("time", Intent("time")),
+    AskRequest("set", TIMED[0]),
     MuteRequest(on=True),
     MuteRequest(on=False),
     VolumeRequest(30),
@@ -106,7 +135,7 @@ REQUESTS = [
 ]
 # A script begins at 15:45 and lasts some minutes.
 RULES = [
-    Rules(),
+    Rules(actions={"light": BRIGHT}),
     Rules(follow_up=4.0, follow_ups=2, barge_in=False),
     Rules(follow_up=4.0, history_turns=2, cast=Cast("", {"butler": "de", "nari": "ko"}, {"alexa": "nari"})),
     Rules(follow_up=1.0, quiet=Hours(time(15, 46), time(15, 47)), night_volume=20, pending_says=2),
@@ -138,7 +167,11 @@ def event(script: Script, choice: int, lag: int, variant: int) -> Event:
         lambda: Health(at, ("mic", "asr")[variant % 2], ("ok", "loading", "failed")[variant % 3], "why"),  # type: ignore[arg-type]
         lambda: Requested(at, REQUESTS[variant % len(REQUESTS)], f"request-{next(IDS)}"),
         lambda: DeadlinePassed(at),
+        lambda: TimersKept(at, script.state.book.revision - variant % 3 + 1, ok=variant % 4 != 0),
+        lambda: ClockChanged(Instant(at.mono, at.wall + timedelta(seconds=(variant - 20) ** 3))),
         lambda: PeersChanged(at, ("kitchen", "")[variant % 4 == 0], variant % 3),
+        lambda: Acted(at, turn, "light", ok=variant % 3 != 0),
+        lambda: IntentCalled(at, (turn, script.state.talk.thinker)[variant % 2], "c", [*ACTIONS, *TIMED][variant % 9]),
         lambda: RivalWoke(at, RIVALS[variant % 2], float(variant)),
         lambda: RivalClaimed(at, RIVALS[variant % 2], float(variant), answering=variant % 5 == 0),
     ]
@@ -148,6 +181,8 @@ def event(script: Script, choice: int, lag: int, variant: int) -> Event:
 def usual(script: Script, variant: int) -> Event:
     """What mostly comes next: without it, hardly a question would ever be answered."""
     at, turn = script.at, script.state.turn
+    if script.state.book.keeping and variant % 8:
+        return TimersKept(at, script.state.book.keeping[0].revision, ok=variant % 5 != 0)
     match script.state.activity:
         case Idle():
             return Wake(at, WORDS[variant % 2], 0.7, at.mono)
@@ -156,7 +191,9 @@ def usual(script: Script, variant: int) -> Event:
         case Listening():
             return Endpoint(at, turn, at.mono, "silence" if variant % 4 else "no_speech")
         case Transcribing():
-            return Final(at, turn, "yes" if script.state.talk.question else "what is it", INTENTS[variant % 2])
+            return Final(
+                at, turn, "yes" if script.state.talk.question else "what is it", INTENTS[variant % len(INTENTS)]
+            )
         case Thinking() | Speaking(complete=False):
             asked = script.state.talk.thinker or turn
             if variant % 4 == 0:
@@ -175,9 +212,9 @@ def check(script: Script, before: int, commands: list[Command]) -> None:
             assert command.turn >= before
 
 
-def check_manners(script: Script, before: State, commands: list[Command]) -> None:
+def check_manners(script: Script, before: State, happened: Event, commands: list[Command]) -> None:
     after = script.state
-    assert after.told == loudness(after, script.at.wall)
+    assert after.told == loudness(after, happened.at.wall)
     told = [command.percent for command in commands if isinstance(command, SetVolume)]
     assert told[-1:] == ([after.told] if told else []), "the speaker was told something else"
     assert told or before.told == after.told, "the speaker was not told"
@@ -206,6 +243,35 @@ def check_consent(script: Script, before: State, happened: Event, commands: list
         assert cancelled or settled
 
 
+def check_timers(script: Script, before: State, happened: Event, commands: list[Command]) -> None:
+    """Told to be set only when it is kept; revisions only grow; whoever rings is among those that are kept."""
+    book = script.state.book
+    for command in commands:
+        if isinstance(command, ShowEvent) and command.type == "timer" and command.data["action"] in ("set", "snoozed"):
+            assert isinstance(happened, TimersKept)
+            assert happened.ok
+            assert happened.revision in {keeping.revision for keeping in before.book.keeping}
+    revisions = [command.revision for command in commands if isinstance(command, KeepTimers)]
+    assert revisions == sorted(set(revisions))
+    assert all(revision > before.book.revision for revision in revisions)
+    assert book.revision >= before.book.revision
+    assert set(book.ringing) <= {timer.id for timer in book.timers}
+    assert len({timer.id for timer in book.wanted}) == len(book.wanted)
+    last = [command for command in commands if isinstance(command, KeepTimers)][-1:]
+    assert all(command.timers == book.wanted for command in last), "the disk is given something else"
+
+
+def check_actions(before: State, happened: Event, commands: list[Command]) -> None:
+    """Nobody is told that something is done before the broker has it; each call is answered in its own turn."""
+    bright = any(isinstance(each, Speak) and each.text == BRIGHT.replies[""] for each in commands)
+    told = any(isinstance(each, IntentDone) and each.ok and each.text == BRIGHT.replies[""] for each in commands)
+    if (bright and before.last_reply.text != BRIGHT.replies[""]) or told:
+        assert isinstance(happened, Acted)
+        assert happened.ok
+        assert before.acting is not None
+        assert (before.acting.turn, before.acting.action) == (happened.turn, happened.action)
+
+
 def check_personas(script: Script, commands: list[Command]) -> None:
     """All of a turn is one persona's, and no persona is told what was said to another."""
     talk, cast = script.state.talk, script.state.rules.cast
@@ -220,21 +286,34 @@ def check_personas(script: Script, commands: list[Command]) -> None:
     assert all(count <= script.state.rules.history_turns for count in kept.values())
 
 
+def rests(state: State) -> bool:
+    return isinstance(state.activity, Idle) and state.closing is None and not state.pending
+
+
 def to_idle(script: Script) -> None:
-    """Firing deadlines alone reaches idle; announcements that wait need a turn each."""
-    limit = 10 * (1 + len(script.state.pending))
-    for _ in range(limit):
-        if deadline(script.state) is None:
+    """Firing deadlines alone reaches idle; announcements that wait need a turn each, timers a moment each.
+
+    From there on, whatever is due rings, until nobody has stopped it for too long: nothing is left but what repeats.
+    """
+    book = script.state.book
+    for _ in range(10 * (1 + len(script.state.pending)) + len(book.timers) + len(book.keeping)):
+        if rests(script.state):
             break
         script.wait()
-    assert isinstance(script.state.activity, Idle)
-    assert script.state.closing is None
+    assert rests(script.state)
+    for _ in range(1000):
+        book = script.state.book
+        if rests(script.state) and not book.keeping and all(timer.days for timer in book.timers):
+            break
+        script.wait()
+    assert all(timer.days for timer in script.state.book.timers)
+    assert not script.state.book.keeping
 
 
 @settings(max_examples=EVENTS // PER_SCRIPT, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
-        st.tuples(st.integers(0, 33), st.sampled_from([0, 0, 0, 0, 1, 2, -1]), st.integers(0, 47), st.floats(0, 30)),
+        st.tuples(st.integers(0, 38), st.sampled_from([0, 0, 0, 0, 1, 2, -1]), st.integers(0, 47), st.floats(0, 30)),
         min_size=PER_SCRIPT,
         max_size=PER_SCRIPT,
     ),
@@ -248,9 +327,11 @@ def test_anything_may_happen(choices: list[tuple[int, int, int, float]], rules: 
         happened = event(script, choice, lag, variant)
         commands = script.play(happened)
         check(script, before.turn, commands)
-        check_manners(script, before, commands)
+        check_manners(script, before, happened, commands)
         check_consent(script, before, happened, commands)
         check_personas(script, commands)
+        check_actions(before, happened, commands)
+        check_timers(script, before, happened, commands)
     to_idle(script)
     ended = Counter(command.turn for command in script.commands if isinstance(command, TurnEnded))
     assert set(ended) == set(range(1, script.state.turn + 1)), "a turn got lost"

@@ -25,5 +25,5 @@ for record in parent.records():
             os._exit(1)
         if mood != "deaf":
             parent.message("final", record.turn - 1, text="of an older turn")
-            parent.message("partial", record.turn, text="some")
+            parent.message("partial", record.turn, text="some", heard_ms=100)
             parent.message("final", record.turn, text=f"{samples} samples, {os.getpid()}")

@@ -10,15 +10,18 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hearing_helpers import WAIT_S, Notes, Tape, among, silence
+import soxr
+from hearing_helpers import WAIT_S, Notes, Tape, among, pcm, silence
 
 from agent.audio.pcm import RATE_HZ, Block, Samples
-from agent.commands import SetMute, StartListening, StopListening
+from agent.commands import Earcon, EarconName, SetMute, SetPatience, StartListening, StopListening
 from agent.config import Config, EndpointSection, WakeSection, WakeWord
 from agent.events import Endpoint, Event, Health, SpeechStarted, Wake
 from agent.hearing.ear import STALE_S, Ear
 from agent.hearing.wake import WakeModelError
+from agent.lab.acoustics import crowd, reverberant, with_noise
 from agent.lab.visitor import Utterance, Voice, say, voice
+from agent.speaking import earcons
 
 pytestmark = pytest.mark.room
 SLT = voice("flite slt")
@@ -91,7 +94,7 @@ def test_a_turn(rigs: Callable[..., Rig], hello: Utterance) -> None:
     assert started.audio_at == pytest.approx(BEFORE_S + said.ends[0] / RATE_HZ + 0.45, abs=0.1)
     assert (end.turn, end.cause) == (1, "silence")
     assert end.audio_at == pytest.approx(BEFORE_S + said.ends[1] / RATE_HZ, abs=0.06)
-    assert end.at.mono - end.audio_at == pytest.approx(0.6, abs=0.03)
+    assert end.at.mono - end.audio_at == pytest.approx(0.7, abs=0.03)
     assert rig.asr.told == [("begin", 1, None), ("pause", 1), ("finish", 1)]
 
 
@@ -104,7 +107,7 @@ def test_nothing_of_a_command_without_a_gap_is_lost(rigs: Callable[..., Rig]) ->
     assert isinstance(wake, Wake)
     assert isinstance(end, Endpoint)
     fed = rig.asr.heard(1)
-    start = round((end.audio_at + 0.6) * RATE_HZ) - len(fed)
+    start = round((end.audio_at + 0.7) * RATE_HZ) - len(fed)
     assert np.array_equal(fed, sound[start : start + len(fed)])
     assert -0.01 <= wake.audio_at - start / RATE_HZ <= 0.17
     assert end.audio_at == pytest.approx(BEFORE_S + said.last_loud / RATE_HZ, abs=0.06)
@@ -290,3 +293,104 @@ def test_a_thread_that_dies_is_fatal() -> None:
     finally:
         rig.ear.stop()
         threading.excepthook = before
+
+
+def in_the_room(sound: Samples, name: EarconName, at_s: float, db: float) -> Samples:
+    """The agent's own sound, heard by its own microphone in a room that echoes."""
+    rendered = soxr.resample(earcons.render(name), earcons.RATE_HZ, RATE_HZ) * 10 ** (db / 20)
+    heard = reverberant(pcm(np.pad(rendered, (0, RATE_HZ // 2))), 0.3)
+    start = round(at_s * RATE_HZ)
+    mixed = sound.astype(np.int32)
+    mixed[start : start + len(heard)] += heard[: len(mixed) - start]
+    return pcm(mixed.astype(np.float64))
+
+
+def chime(rig: Rig) -> None:
+    """Do as the dialogue does: listen at the wake word, and acknowledge it after a moment."""
+
+    def answer(event: Event) -> None:
+        if isinstance(event, Wake):
+            rig.ear.do(StartListening(1, event.audio_at))
+            rig.ear.do(Earcon(1, "wake"))
+
+    rig.answer = answer
+
+
+@pytest.mark.parametrize("db", [-12.0, 0.0])
+def test_the_own_sound_is_not_taken_for_speech(rigs: Callable[..., Rig], hello: Utterance, db: float) -> None:
+    """A bare wake word used to become "You" or "What?", for the acknowledging sound came back from the room."""
+    sound = among(hello.samples, 10, BEFORE_S, 5.0)
+    rung_at = BEFORE_S + hello.last_loud / RATE_HZ + 0.1
+    rig = rigs(in_the_room(sound, "wake", rung_at, db))
+    chime(rig)
+    wake, end = rig.play()
+    assert isinstance(wake, Wake)
+    assert isinstance(end, Endpoint)
+    assert end.cause == "no_speech"
+    assert end.at.mono - wake.audio_at == pytest.approx(4.0, abs=0.02)
+    assert rig.asr.told == [("begin", 1, None), ("cancel", 1)]
+
+
+@pytest.mark.parametrize("gap_s", [0.15, 0.35, 0.6])
+def test_whoever_speaks_into_the_own_sound_is_heard(rigs: Callable[..., Rig], hello: Utterance, gap_s: float) -> None:
+    said = hello.then(say("what time is it", SLT), gap_s)
+    sound = among(said.samples, 10, BEFORE_S, 1.0)
+    rig = rigs(in_the_room(sound, "wake", BEFORE_S + said.ends[0] / RATE_HZ + 0.1, -12.0))
+    chime(rig)
+    _, started, end = rig.play()
+    assert isinstance(started, SpeechStarted)
+    assert isinstance(end, Endpoint)
+    begins = BEFORE_S + said.ends[0] / RATE_HZ + gap_s
+    fed_from = end.at.mono - len(rig.asr.heard(1)) / RATE_HZ
+    assert begins - 0.6 < fed_from <= begins
+    assert end.audio_at == pytest.approx(BEFORE_S + said.ends[1] / RATE_HZ, abs=0.06)
+
+
+def test_of_silence_the_recogniser_hears_nothing(rigs: Callable[..., Rig], hello: Utterance) -> None:
+    said = hello.then(say("what time is it", SLT), 2.5)
+    rig = rigs(among(said.samples, 10, BEFORE_S, 1.0))
+    rig.listen_on_wake()
+    end = rig.play()[-1]
+    assert isinstance(end, Endpoint)
+    begins = BEFORE_S + said.ends[0] / RATE_HZ + 2.5
+    fed_from = end.at.mono - len(rig.asr.heard(1)) / RATE_HZ
+    assert begins - 0.35 < fed_from < begins - 0.15
+
+
+def test_the_silence_may_be_changed_while_somebody_speaks(rigs: Callable[..., Rig], hello: Utterance) -> None:
+    said = hello.then(say("what time is it", SLT), 0.4)
+    rig = rigs(among(said.samples, 10, BEFORE_S, 1.5))
+
+    def answer(event: Event) -> None:
+        if isinstance(event, Wake):
+            rig.ear.do(StartListening(1, event.audio_at))
+        if isinstance(event, SpeechStarted):
+            rig.ear.do(SetPatience(1, 250, 10_000))
+            rig.ear.do(SetPatience(9, 5000, 10_000))  # of another turn
+
+    rig.answer = answer
+    end = rig.play()[-1]
+    assert isinstance(end, Endpoint)
+    assert end.audio_at == pytest.approx(BEFORE_S + said.ends[1] / RATE_HZ, abs=0.06)
+    assert end.at.mono - end.audio_at == pytest.approx(0.25, abs=0.03)
+
+
+@pytest.mark.parametrize("name", ["rms", "kal16", "en-us+f2", "en-us+klatt"])
+def test_people_in_the_background_do_not_hold_it_open(
+    rigs: Callable[..., Rig], visitors: Mapping[Voice, Utterance], name: str
+) -> None:
+    """Ten of them, 10 dB weaker than the user."""
+    speaker, noise = voice(name), crowd()
+    hello = visitors[speaker]
+    rig = rigs(with_noise(among(hello.samples, 10, 3.0, 5.0), noise, 10.0))
+    rig.listen_on_wake()
+    end = rig.play()[-1]
+    assert isinstance(end, Endpoint)
+    assert end.cause == "no_speech"
+    said = hello.then(say("what time is it", speaker), 0.4)
+    rig = rigs(with_noise(among(said.samples, 10, 3.0, 4.0), noise, 10.0))
+    rig.listen_on_wake()
+    end = rig.play()[-1]
+    assert isinstance(end, Endpoint)
+    assert end.cause == "silence"
+    assert end.audio_at == pytest.approx(3.0 + said.ends[1] / RATE_HZ, abs=0.35)

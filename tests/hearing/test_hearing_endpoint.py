@@ -87,6 +87,77 @@ def test_voice_that_runs_on_after_the_wake_word_is() -> None:
     assert run("v45 s8 v40 s70", since=40, after_wake=True)[0] == Started(53)
 
 
+def test_an_own_sound_and_its_echo_are_not_the_user_s_speech() -> None:
+    point = endpointer(40 * PERIOD, after_wake=True)
+    point.feed(pattern("v45 s30"))
+    point.sound(75 * PERIOD, 120 * PERIOD)
+    assert point.feed(pattern("s5 v30 s300", start=75 * PERIOD)) == [Ended(40 * PERIOD, "no_speech")]
+
+
+def test_whoever_speaks_through_the_own_sound_is_heard_from_the_first_word() -> None:
+    point = endpointer(40 * PERIOD, after_wake=True)
+    point.sound(75 * PERIOD, 120 * PERIOD)
+    events = point.feed(pattern("v45 s35 v60 s70"))
+    assert events[0] == Started(80 * PERIOD)
+    assert events[-1] == Ended(140 * PERIOD, "silence")
+
+
+def test_whoever_speaks_already_is_not_doubted_for_a_sound() -> None:
+    point = endpointer()
+    assert point.feed(pattern("v20")) == [Started(0)]
+    point.sound(20 * PERIOD, 60 * PERIOD)
+    assert point.feed(pattern("v10 s70", start=20 * PERIOD))[-1] == Ended(30 * PERIOD, "silence")
+
+
+def test_after_complete_words_a_short_silence_is_enough() -> None:
+    point = endpointer()
+    point.feed(pattern("v50 s20"))
+    point.hint(60 * PERIOD, 250)
+    assert point.feed(pattern("s10", start=70 * PERIOD)) == [Ended(50 * PERIOD, "silence")]
+
+
+def test_a_hint_that_comes_late_acts_at_once() -> None:
+    point = endpointer()
+    point.feed(pattern("v50 s40"))
+    point.hint(60 * PERIOD, 250)
+    assert point.feed(pattern("s1", start=90 * PERIOD)) == [Ended(50 * PERIOD, "silence")]
+
+
+def test_a_hint_is_void_once_speech_goes_on() -> None:
+    """ "What time is it … in Tokyo": the words of the hint are not all the words."""
+    point = endpointer()
+    point.feed(pattern("v50 s20"))
+    point.hint(60 * PERIOD, 250)
+    events = point.feed(pattern("v30 s40", start=70 * PERIOD))
+    assert [type(event) for event in events] == [Resumed, Paused]
+    assert point.feed(pattern("s30", start=140 * PERIOD)) == [Ended(100 * PERIOD, "silence")]
+
+
+def test_a_hint_of_words_before_the_last_ones_does_not_count() -> None:
+    point = endpointer()
+    point.feed(pattern("v50 s20 v30 s20"))
+    point.hint(60 * PERIOD, 250)
+    assert point.feed(pattern("s20", start=120 * PERIOD)) == []
+
+
+def test_hanging_words_are_waited_for() -> None:
+    point = endpointer()
+    point.feed(pattern("v50 s20"))
+    point.hint(60 * PERIOD, 1000)
+    assert point.feed(pattern("s79", start=70 * PERIOD)) == []
+    assert point.feed(pattern("s1", start=149 * PERIOD)) == [Ended(50 * PERIOD, "silence")]
+
+
+def test_a_television_is_neither_a_beginning_nor_a_reason_to_wait() -> None:
+    def television(said: str) -> list[EndpointEvent]:
+        point = Endpointer(SILENCE_MS, NO_SPEECH_MS, LONGEST_MS, 0, least_db=50.0)
+        mixed = (Period(p.position, True, max(p.level_db, 48.0)) for p in pattern(said))
+        return point.feed(mixed)
+
+    assert television("s400") == [Ended(0, "no_speech")]
+    assert television("s50 v50 s300")[-1] == Ended(100 * PERIOD, "silence")
+
+
 def test_speech_without_end_is_cut() -> None:
     (started, ended) = run("v2000")
     assert (started, ended) == (Started(0), Ended(LONGEST_MS // 10, "too_long"))

@@ -75,6 +75,7 @@ def test_one_final_for_each_turn_and_none_of_another(rig: Rig) -> None:
         partial = rig.until(Partial, Final)
         final = rig.until(Final)
         assert isinstance(partial, Partial)
+        assert partial.heard_ms == 100
         assert isinstance(final, Final)
         assert (partial.turn, final.turn) == (turn, turn)
         assert final.text.startswith(f"{samples} samples")

@@ -115,3 +115,21 @@ def test_the_unknown_at_the_ends_is_the_wake_word_and_a_breath() -> None:
     long_before, long_after = word("[unk]", 0.0, 0.6), word("[unk]", 1.0, 2.0)
     assert understood([long_before, command, long_after], 0.2) == [long_before, command, long_after]
     assert understood([tail], 0.2) == []
+
+
+@pytest.mark.room
+def test_in_a_pause_the_text_is_told_once_more_when_it_has_settled(
+    commands: VoskEngine, spoken: Callable[[str], Samples]
+) -> None:
+    """Without a new word nothing else would tell that the text is of all that was said."""
+    sound = among(spoken(COMMANDS[0]), 10, 0.3, 0.6)
+    commands.begin(None, 0)
+    end = len(sound) - RATE_HZ * 45 // 100
+    commands.feed(sound[:end])
+    assert commands.pause() is None
+    told = [(at, commands.feed(sound[at : at + 160])) for at in range(end, len(sound) - 159, 160)]
+    texts = [(at, text) for at, text in told if text is not None]
+    assert {text for _, text in texts} == {COMMANDS[0]}
+    assert RATE_HZ // 10 <= texts[-1][0] - end <= RATE_HZ // 5
+    assert len(texts) <= 2, "once more, and not again and again"
+    assert end < commands.heard < len(sound)

@@ -60,10 +60,13 @@ LIGHT = """
         turn_off: {{action: input_boolean.turn_off, target: {{entity_id: input_boolean.{key}}}}}
 """
 RECORD = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ )", re.MULTILINE)
-# What it says of a broker that is not there, of a token that a test has broken, and of itself: where a device is taken
-# back, it empties our topic again for each entity that was disabled, and then wonders what it should clean up.
+# What it says of a broker that is not there, of a token that a test has broken, of a busy machine, and of itself:
+# where a device is taken back, it empties our topic again for each entity that was disabled, and then wonders what it
+# should clean up.
 DESERVED = re.compile(
     r"mqtt\.client\] (Error returned from|Failed to connect to) MQTT server|http\.ban\] Login attempt|"
+    r"mqtt\.util\] Error talking to MQTT: The client is not currently connected|"
+    r"helpers\.entity\] Updating state for \S+ \(.*\) took [\d.]+ seconds|"
     r"mqtt\.discovery\] No device components to cleanup"
 )
 

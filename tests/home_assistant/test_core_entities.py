@@ -33,6 +33,7 @@ EXPECTED: dict[str, tuple[State, dict[str, Any]]] = {
     "state": ("idle", {"device_class": "enum", "options": ["idle", "listening", "thinking", "speaking"]}),
     "last_transcript": (anything, {"friendly_name": "Voice agent kitchen Last transcript"}),
     "last_reply": (anything, {"icon": "mdi:message-reply-text-outline"}),
+    "next_timer": ("unknown", {"device_class": "timestamp", "timers": [], "count": 0}),
     "time_to_first_audio": (
         anything,
         {"device_class": "duration", "unit_of_measurement": "ms", "state_class": "measurement"},
@@ -46,6 +47,7 @@ EXPECTED: dict[str, tuple[State, dict[str, Any]]] = {
     "event_intent": (anything, {"event_types": ["intent"]}),
     "event_error": (anything, {"event_types": ["error"]}),
     "event_examined": (anything, {"event_types": ["examined"]}),
+    "event_timer": (anything, {"icon": "mdi:timer-alert-outline"}),
     "event_button": (anything, {"event_types": ["listen", "stop", "mute"], "device_class": "button"}),
     "volume": ("57", {**NUMBER, "mode": "slider", "changed": False}),
     "night_volume": ("21", {**NUMBER, "mode": "slider", "changed": False}),
@@ -109,9 +111,12 @@ def test_each_component_became_one_entity(house: House, registered: dict[str, di
 
 
 def test_each_entity_is_as_it_was_meant(house: House, registered: dict[str, dict[str, Any]]) -> None:
+    mark = house.announced.mark()
     for key in DISABLED:
         house.api.call("config/entity_registry/update", entity_id=registered[key]["entity_id"], disabled_by=None)
-    for key in DISABLED:  # Home Assistant loads its MQTT anew for that, by itself, after half a minute
+    # Home Assistant loads its MQTT anew for that, by itself, after half a minute, even where they are there before.
+    assert house.announced.wait(lambda n: (n.topic, n.data) == ("status", "online"), WAIT_S, mark)
+    for key in DISABLED:
         house.api.wait(house.entity(key), lambda change: change.state not in LOST, WAIT_S)
     for key, (state, attributes) in EXPECTED.items():
         change = house.api.wait(house.entity(key), becomes(state), 30.0)

@@ -14,7 +14,7 @@ import pytest
 from rich.console import Console
 
 from agent.audio.pcm import RATE_HZ
-from agent.lab.bench import NAMES, USAGE, capture, main, report, tts, usage, wake
+from agent.lab.bench import NAMES, USAGE, capture, main, report, tts, usage
 from agent.lab.bench.instant import InstantLlm
 from agent.lab.bench.report import Bar, Progress, complete, judged, percentiles, poisson_bound, table
 from agent.lab.playing import Played, locate
@@ -28,7 +28,8 @@ def progress() -> Progress:
 
 
 def test_every_bench_is_there_with_its_bars() -> None:
-    assert set(NAMES) == {"capture", "wake", "asr", "tts", "ttfa", "idle", "start", "mqtt", "rivals"}
+    assert set(NAMES) >= {"capture", "wake", "asr", "tts", "ttfa", "idle", "start", "mqtt", "rivals", "noise"}
+    assert set(NAMES) >= {"first-word", "endpoint"}
 
 
 def test_an_unknown_bench_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,20 +93,6 @@ def test_clicks_can_be_placed_and_timed() -> None:
     assert locate(sound, np.pad(sound, (777, 99))) == 777
     played = Played(10.0, 13.0)
     assert capture.delays_ms([(10.512, 10.501), (11.014, 11.004)], played) == pytest.approx([12, 14])
-
-
-def test_noise_is_as_weak_as_asked_and_reverberation_dies_away() -> None:
-    rng = np.random.default_rng(0)
-    tone = (8000 * np.sign(np.sin(np.arange(RATE_HZ) / 3))).astype(np.int16)
-    noise = rng.integers(-500, 500, 4000).astype(np.int16)
-    mixed = wake.with_noise(tone, noise, 10)
-    assert 20 * np.log10(8000 / (mixed - tone.astype(float)).std()) == pytest.approx(10, abs=0.3)
-    click = np.zeros(RATE_HZ, np.int16)
-    click[0] = 10_000
-    wet = wake.reverberant(click, 0.5).astype(float)
-    assert wet[0] == pytest.approx(10_000, abs=1)
-    early, late = wet[1:800].std(), wet[4000:4800].std()
-    assert 20 * np.log10(early / late) == pytest.approx(60 * 0.25 / 0.5, abs=4)
 
 
 def test_the_instant_model_speaks_the_protocol() -> None:

@@ -34,7 +34,7 @@ class Run:
     """What one run of the demo left."""
 
     def __init__(self, out: Path) -> None:
-        done = subprocess.run([*DEMO, "--out", str(out)], capture_output=True, text=True, check=False, timeout=280)
+        done = subprocess.run([*DEMO, "--out", str(out)], capture_output=True, text=True, check=False, timeout=400)
         self.code, self.stdout, self.stderr, self.out = done.returncode, done.stdout, done.stderr, out
 
     @property
@@ -56,7 +56,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
 
 @pytest.mark.room
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 def test_the_whole_job_is_done(run: Run) -> None:
     assert run.code == 0, run.stderr
     assert [receipt["outcome"] for receipt in run.receipts] == [scene.outcome for scene in ENGLISH]
@@ -64,22 +64,30 @@ def test_the_whole_job_is_done(run: Run) -> None:
 
 
 @pytest.mark.room
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 def test_receipts_add_up(run: Run) -> None:
-    for receipt in run.receipts[:-1]:
+    for receipt, scene in zip(run.receipts, ENGLISH, strict=True):
+        if scene.wordless or scene.kind == "silence":
+            continue
         assert sum(receipt["stages_ms"].values()) == receipt["ttfa_ms"] == receipt["at_ms"]["audible"]
         assert receipt["stages_ms"][receipt["blame"]] == max(receipt["stages_ms"].values())
 
 
 @pytest.mark.room
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(420)
 def test_it_leaves_recording_receipts_and_picture(run: Run) -> None:
     assert [json.loads(line) for line in (run.out / "turns.jsonl").read_text().splitlines()] == run.receipts
     assert (run.out / "timeline.png").read_bytes().startswith(b"\x89PNG")
     summary = json.loads((run.out / "summary.json").read_text())
     assert summary["ok"] is True
     assert summary["recogniser"].startswith(("Vosk", "Moonshine"))
-    assert {check["name"] for check in summary["checks"]} >= {"local commands", "word error rate", "spoken replies"}
+    assert {check["name"] for check in summary["checks"]} >= {
+        "local commands",
+        "actions",
+        "spoken failures",
+        "word error rate",
+        "spoken replies",
+    }
     with wave.open(str(run.out / "room.wav")) as file:
         sides = np.frombuffer(file.readframes(file.getnframes()), np.int16).reshape(-1, 2)
         assert file.getframerate() == RATE_HZ
@@ -136,6 +144,9 @@ def test_scripts_are_complete() -> None:
         for scene, following in pairwise(script):
             assert (scene.outcome == "interrupted") == following.cuts_in
     assert any(scene.gap_s is None for scene in ENGLISH)
+    assert any(scene.rings for scene in ENGLISH)
+    assert any(scene.sends for scene in ENGLISH)
+    assert any(scene.sick and scene.outcome == "failed" for scene in ENGLISH)
     assert scenes("en-GB") is ENGLISH
     assert all("hey jarvis" in scene.prompt() for scene in ENGLISH)
 
@@ -200,6 +211,18 @@ def test_checks_pass_what_is_right() -> None:
     assert verdict.open_sentences([turn(LOCAL)]) is None
 
 
+def test_a_sound_of_ours_before_the_first_word_is_not_the_word() -> None:
+    heard = room_with_sound_at(3.8)
+    heard.samples[round(3.55 * RATE_HZ) : round(3.75 * RATE_HZ), 1] = 3000
+    assert verdict.first_sound_ms(turn(LOCAL), heard) == 800
+    assert verdict.honesty([turn(LOCAL)], heard).ok
+
+
+def test_where_the_sound_for_those_who_wait_covers_the_first_word_nothing_is_compared() -> None:
+    assert verdict.honesty([turn(LOCAL, ttfa_ms=1900)], room_with_sound_at(4.7)).ok
+    assert not verdict.honesty([turn(LOCAL, ttfa_ms=1700)], room_with_sound_at(4.4)).ok
+
+
 def test_checks_refuse_what_is_wrong() -> None:
     assert "failed, not answered" in verdict.outcomes([turn(LOCAL, outcome="failed")]).reasons[0]
     misheard = replace(turn(LOCAL, transcript="what lime is it"), notices=())
@@ -244,3 +267,25 @@ def test_a_row_keeps_what_was_really_heard() -> None:
     assert row.answer == "One"
     assert table([row]).row_count == 1
     assert "heard: -" in str(line(row))
+
+
+def test_an_action_that_nobody_got_is_named() -> None:
+    scene = next(scene for scene in ENGLISH if scene.sends)
+    topic, payload = scene.sends or ("", None)
+    arrived = verdict.deeds([turn(scene)], [Notice(1.0, topic, payload)])
+    lost = verdict.deeds([turn(scene)], [Notice(1.0, topic, {"state": "off"})])
+    assert arrived is not None
+    assert arrived.ok
+    assert lost is not None
+    assert "nobody got" in lost.reasons[0]
+    assert verdict.deeds([turn(LOCAL)], []) is None
+
+
+def test_a_failure_without_words_is_named() -> None:
+    scene = next(scene for scene in ENGLISH if scene.sick)
+    told, mute = verdict.failures([turn(scene)]), verdict.failures([turn(scene, heard="")])
+    assert told is not None
+    assert told.ok
+    assert mute is not None
+    assert "without a word" in mute.reasons[0]
+    assert verdict.failures([turn(LOCAL)]) is None

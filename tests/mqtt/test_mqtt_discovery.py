@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from home_assistant import UNKNOWN, State, Thing
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from agent.commands import ShowEvent, ShowHealth, ShowReply, ShowSetting, ShowState, ShowTranscript
+from agent.commands import ShowEvent, ShowHealth, ShowReply, ShowSetting, ShowState, ShowTimers, ShowTranscript
 from agent.events import Part, Phase
 from agent.mqtt.commands import Accepted, parse
 from agent.mqtt.discovery import message, payload
@@ -31,6 +31,7 @@ from agent.requests import (
     StopRequest,
 )
 from agent.settings import SETTINGS, Choice
+from agent.timers import Timer
 
 AT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 TOPICS = Topics("voice-agent", "kitchen")
@@ -132,7 +133,7 @@ def test_the_longest_names_there_can_be_leave_room_in_the_packet() -> None:
     assert len(announced.payload) < MAX_PAYLOAD
     offered = json.loads(announced.payload)["components"]["voice"]["options"]
     assert offered[0] == many[0]
-    assert len(offered) == 6
+    assert len(offered) == 5
     voices = tuple(f"en_US-voice{number:03}-medium" for number in range(120))
     facts = Facts("0.1.0", options={"voice": voices})
     assert payload(TOPICS, facts)["components"]["voice"]["options"] == list(voices)
@@ -145,7 +146,15 @@ def test_everything_that_was_asked_for_is_there() -> None:
         kinds.setdefault(component["platform"], set()).add(key)
     assert absent(components) == set()
     assert kinds == {
-        "sensor": {"state", "last_transcript", "last_reply", "time_to_first_audio", "xruns", "wakes_today"},
+        "sensor": {
+            "state",
+            "last_transcript",
+            "last_reply",
+            "next_timer",
+            "time_to_first_audio",
+            "xruns",
+            "wakes_today",
+        },
         "binary_sensor": {"hearing", "llm", "in_conversation"},
         "switch": {"mute", "follow_up", "barge_in", "do_not_disturb"},
         "number": {"volume", "night_volume", "wake_threshold", "silence"},
@@ -153,7 +162,7 @@ def test_everything_that_was_asked_for_is_there() -> None:
         "button": {"listen", "stop", "doctor", "restart"},
         "text": {"ask"},
         "notify": {"say"},
-        "event": {"event_wake", "event_intent", "event_button", "event_error", "event_examined"},
+        "event": {"event_wake", "event_intent", "event_button", "event_error", "event_examined", "event_timer"},
         "update": {"models"},
     }
     assert set(SETTINGS) <= set(components)
@@ -313,12 +322,30 @@ def test_events_carry_what_happened() -> None:
     home.show(ShowEvent("error", None, {"code": "mqtt.flood", "dropped": 3}))
     home.show(ShowEvent("button", None, {"action": "mute"}))
     home.show(ShowEvent("examined", None, {"failures": 1}))
+    home.show(ShowEvent("timer", None, {"action": "ringing", "name": "tea"}))
     told = {key: thing.events for key, thing in home.things.items() if key.startswith("event_")}
-    assert [len(events) for events in told.values()] == [1, 1, 1, 1, 1]
+    assert [len(events) for events in told.values()] == [1, 1, 1, 1, 1, 1]
+    assert (told["event_timer"][0]["action"], told["event_timer"][0]["name"]) == ("ringing", "tea")
     assert told["event_wake"][0]["word"] == "hey_jarvis"
     assert told["event_intent"][0]["percent"] == 30
     assert told["event_examined"][0]["failures"] == 1
     assert told["event_error"][0]["code"] == "mqtt.flood"
+
+
+def test_the_next_timer_is_a_moment_and_all_are_attributes() -> None:
+    home = Home()
+    home.show(ShowTimers(()))
+    assert home.state("next_timer") == UNKNOWN
+    tea = Timer("1a", "timer", "tea", "", AT + timedelta(minutes=5), 300.0, 300, (), "", AT)
+    alarm = Timer("2b", "alarm", "", 'say "now"', AT + timedelta(hours=9), None, 0, (0, 4), "", AT, (6, 45))
+    home.show(ShowTimers((tea, alarm)))
+    assert datetime.fromisoformat(home.state("next_timer")) == tea.due
+    attributes = home.attributes("next_timer")
+    assert attributes["count"] == 2
+    assert attributes["timers"][1]["days"] == ["monday", "friday"]
+    assert attributes["timers"][1]["message"] == 'say "now"'
+    home.show(ShowTimers((tea, alarm), ringing=("1a",)))
+    assert datetime.fromisoformat(home.state("next_timer")) == alarm.due
 
 
 def test_models_are_those_of_the_catalogue_or_an_update() -> None:

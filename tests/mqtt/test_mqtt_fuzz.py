@@ -19,7 +19,8 @@ from hypothesis import strategies as st
 from mqtt_rig import Broker, Observer, Rig, configure
 
 from agent.mqtt import intake
-from agent.mqtt.commands import MAX_BYTES, SCHEMAS, parse
+from agent.mqtt.commands import MAX_BYTES, parse
+from agent.mqtt.payloads import SCHEMAS
 from agent.settings import SETTINGS
 
 pytestmark = pytest.mark.room

@@ -14,10 +14,11 @@ from mqtt_rig import Broker, Observer, Rig, configure
 from agent.clock import now
 from agent.commands import Answer, Outcome, ShowEvent, ShowReply, ShowState, ShowTranscript
 from agent.events import Instant, Requested
-from agent.mqtt.commands import MAX_BYTES, MAX_ID, MAX_TEXT
+from agent.mqtt.commands import MAX_BYTES
 from agent.mqtt.happenings import Received
 from agent.mqtt.hermes import MAX_SAYS, REASONS, SAID, SAY, Hermes
 from agent.mqtt.intake import BURST
+from agent.mqtt.payloads import MAX_ID, MAX_TEXT
 from agent.mqtt.topics import Message, Topics
 from agent.requests import SayRequest
 

@@ -186,7 +186,7 @@ def test_every_command_becomes_a_request(broker: Broker, rigs: Rigs, observers: 
         ("say", b"\xff\xfe", "bad_utf8", None),
         ("say", b'{"text": "' + b"a" * 5000 + b'"}', "too_large", None),
         ("dance", b'{"id": "8"}', "unknown_command", "8"),
-        ("timer", b'{"id": "9"}', "unsupported", "9"),
+        ("timer", b'{"id": "9"}', "bad_payload", "9"),
     ],
 )
 def test_nonsense_gets_an_answer_and_nothing_else(

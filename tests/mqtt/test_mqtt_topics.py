@@ -8,10 +8,12 @@ from typing import Any
 
 import pytest
 
-from agent.commands import Answer, ShowEvent, ShowHealth, ShowReply, ShowSetting, ShowState, ShowTranscript
+from agent.commands import Answer, ShowEvent, ShowHealth, ShowReply, ShowSetting, ShowState, ShowTimers, ShowTranscript
+from agent.dialogue.timerbook import described, happened
 from agent.events import Part, Status
 from agent.identity import slug
 from agent.mqtt.topics import EARS, Message, Show, Topics, level
+from agent.timers import Timer
 
 AT = datetime(2026, 3, 4, 5, 6, 7, 890_123, timezone(timedelta(hours=2)))
 STAMP = "2026-03-04T05:06:07.890+02:00"
@@ -167,3 +169,34 @@ def test_a_name_is_one_level_of_a_topic(name: str, as_level: str) -> None:
 )
 def test_a_host_name_becomes_the_name_of_a_device(host: str, device: str) -> None:
     assert slug(host) == device
+
+
+def timer(name: str, message: str) -> Timer:
+    return Timer("1a", "timer", name, message, AT, 60.0, 300, (), "", AT)
+
+
+def test_timers_are_retained_and_say_what_is_next() -> None:
+    message = shown(ShowTimers((timer("tea", ""),)))
+    assert (message.topic.rsplit("/", 1)[1], message.retain) == ("timers", True)
+    told = body(message)
+    assert told["next"] == AT.isoformat(timespec="seconds")
+    assert told["timers"] == [
+        {"id": "1a", "kind": "timer", "name": "tea", "message": "", "due": told["next"], "seconds": 300, "days": [],
+         "ringing": False}
+    ]  # fmt: skip
+    assert body(shown(ShowTimers(())))["next"] is None
+    assert body(shown(ShowTimers((timer("tea", ""),), ringing=("1a",))))["next"] is None
+
+
+def test_what_timers_are_called_is_as_private_as_what_is_said() -> None:
+    private = Topics("voice-agent", "kitchen", publish_transcript=False)
+    secret = timer("secret", "call secret")
+    commands: tuple[Show, ...] = (
+        ShowTimers((secret,)),
+        happened(secret, "set"),
+        Answer("1", ok=True, data={"timers": (described(secret),)}),
+        ShowEvent("intent", 1, {"name": "timer_set", "called": "secret", "message": "secret"}),
+    )
+    for command in commands:
+        assert b"secret" in shown(command).payload
+        assert b"secret" not in shown(command, private).payload

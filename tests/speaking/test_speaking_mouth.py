@@ -14,7 +14,7 @@ from conftest import WAIT_S, Stage, fake
 
 from agent.commands import Earcon, Hush, SetVolume, Speak
 from agent.config import Audio, Config, Speaker, Tts
-from agent.events import Audible, ClauseReady, Health, SpeechDone, SpeechFailed, TtsFirst
+from agent.events import Audible, ClauseReady, Health, Paused, Resumed, SpeechDone, SpeechFailed, TtsFirst
 from agent.speaking import speech, synthesis
 from agent.speaking.voices import voices
 
@@ -34,8 +34,8 @@ def test_a_reply_is_spoken_and_told(stage: MakeStage) -> None:
     s.speak(1, "Okay, ", "it is **ten** past ", "seven. 😀 Good", " night.")
     done = s.until(SpeechDone)
     assert (done.turn, done.heard, done.cut) == (1, "Okay, it is ten past seven. Good night.", False)
-    kinds = [type(event) for event in s.seen if not isinstance(event, Health)]
-    assert kinds == [ClauseReady, TtsFirst, Audible, SpeechDone]
+    kinds = [type(event) for event in s.seen if not isinstance(event, Health | Paused | Resumed)]
+    assert kinds == [ClauseReady, TtsFirst, Audible, SpeechDone], "it plays faster than the voice speaks"
     assert s.told(ClauseReady)[0].text == "Okay,"
     assert s.told(Audible)[0].audio_at >= s.told(TtsFirst)[0].at.mono
     assert len(s.player.heard[1]) == round(0.02 * 16_000) * len("Okay,it is ten past seven.Good night.")
@@ -360,3 +360,24 @@ def test_piper_speaks_through_the_mouth(stage: MakeStage, joe: Path) -> None:
     s.speak(1, "Sure, penguins are", " flightless birds that live in the cold.")
     assert s.until(SpeechDone).heard == "Sure, penguins are flightless birds that live in the cold."
     assert 2.0 < len(s.player.heard[1]) / 22_050 < 6.0
+
+
+def test_a_reply_that_stops_in_the_middle_is_told_and_so_is_that_it_goes_on(stage: MakeStage) -> None:
+    st = stage(fake(), speed=4.0)
+    st.mouth.do(Speak(1, "One sentence is here. And then"))
+    began = st.until(Audible)
+    paused = st.until(Paused)
+    assert paused.turn == 1
+    assert began.audio_at < paused.since <= paused.at.mono
+    st.mouth.do(Speak(1, " another one.", last=True))
+    assert st.until(Resumed).turn == 1
+    assert st.until(SpeechDone).heard == "One sentence is here. And then another one."
+    assert len(st.told(Paused)) == 1, "the end is no pause"
+
+
+def test_where_nothing_could_be_spoken_there_may_be_other_words(stage: MakeStage) -> None:
+    st = stage(fake())
+    st.speak(1, "<think>hm")
+    assert st.until(SpeechDone).heard == ""
+    st.speak(1, "Sorry.")
+    assert st.until(SpeechDone).heard == "Sorry."

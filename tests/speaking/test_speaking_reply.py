@@ -63,3 +63,22 @@ def test_the_cache_is_bounded_and_forgets_what_is_not_used() -> None:
     cache.put(0, "empty", 22_050, b"")
     assert cache.get(0, "long") is None
     assert cache.get(0, "empty") is None
+
+
+@pytest.mark.parametrize(
+    ("written", "said"),
+    [
+        ("<think>So the user wants", []),
+        ("Well. <think>So", ["Well."]),
+        ('Sure. {"name": "get", ', ["Sure."]),
+        ("Penguins swim in the", ["Penguins swim in the"]),
+        ("word " * 500, None),
+    ],
+)
+def test_our_own_words_are_hidden_by_nothing_that_was_left_open(written: str, said: list[str] | None) -> None:
+    made = Reply(1, "en")
+    made.write(written, last=False)
+    made.write(" Sorry, the answer broke off there.", last=True, afresh=True)
+    assert " ".join(made.waiting).endswith("Sorry, the answer broke off there.")
+    if said is not None:
+        assert list(made.waiting)[: len(said)] == said

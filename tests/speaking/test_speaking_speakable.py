@@ -52,13 +52,20 @@ def spoken(*deltas: str) -> str:
         ("Yes. <THINK\n>no</Think > So.", "Yes. So."),
         ("[THINK]no[/THINK]Yes [A] no", "Yes A no"),
         ("end </think> of it", "end of it"),
-        ("a <b>bold</b> move<br/>x <|im_end|>y <!-- a > b -->z", "a bold move x y z"),
+        ("a <b>bold</b> move<br/>x y <!-- a > b -->z", "a bold move x y z"),
+        ("a <s>struck</s> out", "a struck out"),
         ("3 < 5, I <3 you, if a<b then c>d", "3 5, I 3 you, if a b then c d"),
         ('<speak version="1">Hello<break time="1s"/>there</speak>', "Hello there"),
         ('{"name": "get", "arguments": {"a": "}\\""}} Sure.', "Sure."),
         ('Sure. {"name": "get", ', "Sure."),
         ('<tool_call>{"name": 1}</tool_call>Ok', "Ok"),
         ("<function=get>x</function>Ok {a, b}", "Ok a, b"),
+        ('functions.get_weather:0 {"a": 1} Yes.', "Yes."),
+        ('get_weather(city="Paris (France)") Yes, item(s).', "Yes, item(s)."),
+        ("the variable a_b and e.g. this (or that)", "the variable a b and e.g. this (or that)"),
+        (r"\(\frac{1}{2} \times x^2\) is $x^{10}$, not $5 or 7$.", "1 / 2 × x² is x¹⁰, not $5 or 7$."),
+        (r"$$\pi r^2$$ and \[a \leq b\], \*so\*", "pi r² and a ≤ b, *so*".replace("*", "")),
+        ("\x1b[31mRed\x1b[0m", "Red"),
         ("", ""),
         ("😀🎉", ""),
         ("***", ""),
@@ -101,7 +108,7 @@ def test_no_forbidden_character_comes_out(text: str) -> None:
 @given(TEXT, TEXT)
 def test_a_thought_is_never_spoken(before: str, thought: str) -> None:
     """Whatever stands before it: the secret itself has to be gone. (An open quote of JSON hides even more.)"""
-    assert "secret" not in spoken(before, "<think>", thought.replace("</", ""), "secret", "</think>", "x")
+    assert "secret" not in spoken(before, "<think>", re.sub("</|>", "", thought), "secret", "</think>", "x")
 
 
 @given(st.text(min_size=1))
@@ -121,3 +128,12 @@ def test_an_answer_is_capped(text: str) -> None:
 @pytest.mark.parametrize("unit", ["Hello. ", "<", "[", "-", "&", "<a", "{ ", "x", "*", "<think>", "`", "|", "\n", "😀"])
 def test_a_megabyte_of_anything_ends(unit: str) -> None:
     assert len(spoken(unit * (100_000 // len(unit)))) <= LIMIT
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [("en", "Nihao means, π."), ("zh-CN", "Nihao means 你好, π."), ("ru", "Nihao means Привет, π.")],
+)
+def test_letters_that_the_voice_does_not_know_are_dropped(language: str, said: str) -> None:
+    speakable = Speakable(language=language)
+    assert "".join([*speakable.feed("Nihao means 你好 Привет, π."), *speakable.flush()]) == said

@@ -79,6 +79,9 @@ def end(speech: str) -> dict[str, Any]:
         ([delta(role="tool_result", content="secret"), delta(role="assistant", content="Ok"), end("Ok")], "Ok"),
         ([delta(thinking_content="Hm."), delta(content=None), end("Yes.")], "Yes."),
         ([delta(content="No role."), end("No role.")], "No role."),
+        ([delta(content="<think>Hm."), delta(content="</think>Yes."), end("<think>Hm.</think>Yes.")], "Yes."),
+        ([end("<think>Hm.</think>Yes.")], "Yes."),
+        ([delta(content="Yes.<|im_end|>"), delta(content="And?"), end("Yes.<|im_end|>And?")], "Yes."),
     ],
 )
 def test_what_is_heard(events: list[Any], said: str) -> None:

@@ -170,7 +170,8 @@ def test_all_phrases_are_commands(language):
     intents = Intents(language)
     names = {intent.name for phrase in phrases(language) if (intent := intents.match(phrase))}
     assert [phrase for phrase in phrases(language) if intents.match(phrase) is None] == []
-    assert names == {"time", "date", "stop", "repeat", "volume_set", "volume_up", "volume_down", "mute"}
+    device = {"time", "date", "stop", "repeat", "volume_set", "volume_up", "volume_down", "mute"}
+    assert names == device | {"timer_set", "timer_cancel", "timer_left", "snooze"}
     assert len(phrases(language)) < 100
     assert all(phrase == phrase.lower() and "%" not in phrase for phrase in phrases(language))
 

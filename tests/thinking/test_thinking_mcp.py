@@ -66,7 +66,7 @@ def program(*command: str, **settings) -> McpServer:
 
 
 async def tools_and_call(source):
-    return await source.tools(), await source.call("turn_on", {"name": "lamp"})
+    return await source.tools(), await source.call("turn_on", {"name": "lamp"}, 1)
 
 
 async def unavailable(awaitable) -> str:
@@ -81,7 +81,7 @@ async def unavailable(awaitable) -> str:
 @pytest.mark.parametrize("stateless", [False, True])
 def test_a_real_server_over_http(stateless):
     async def use(source):
-        return {tool.name: tool for tool in await source.tools()}, await source.call("HassTurnOn", {"name": "lamp"})
+        return {tool.name: tool for tool in await source.tools()}, await source.call("HassTurnOn", {"name": "lamp"}, 1)
 
     with RealMcp(stateless=stateless) as home:
         found, said = using(over_http(home), use)
@@ -97,8 +97,8 @@ def test_a_real_server_over_stdio(tmp_path):
     async def use(source):
         names = {tool.name for tool in await source.tools()}
         with pytest.raises(ToolFailed, match="broken"):
-            await source.call("broken", {})
-        return names, await source.call("HassTurnOn", {"name": "lamp"})
+            await source.call("broken", {}, 1)
+        return names, await source.call("HassTurnOn", {"name": "lamp"}, 1)
 
     calls = tmp_path / "calls"
     names, said = using(program(REAL, str(calls)), use)
@@ -122,7 +122,7 @@ def test_token_is_sent_and_a_wrong_one_is_told(monkeypatch, tmp_path):
     with RealMcp(token=TOKEN) as home:
 
         async def use(source):
-            return await source.call("HassTurnOn", {"name": "lamp"})
+            return await source.call("HassTurnOn", {"name": "lamp"}, 1)
 
         assert using(over_http(home, token="home-token"), use) == "lamp is on"
         assert set(home.tokens) == {f"Bearer {TOKEN}"}
@@ -156,11 +156,11 @@ def test_a_changed_list_is_read_again(way):
 
     async def use(source):
         before = {tool.name for tool in await source.tools()}
-        assert await source.call("learn", {}) == "learnt"
+        assert await source.call("learn", {}, 1) == "learnt"
         async with asyncio.timeout(20):
             while "dim" not in (names := {tool.name for tool in await source.tools()}):
                 await asyncio.sleep(0.05)
-        return before, names, await source.call("dim", {"name": "lamp"})
+        return before, names, await source.call("dim", {"name": "lamp"}, 1)
 
     with server as home:
         allow = {**ALLOW, "dim": "safe"}
@@ -177,7 +177,7 @@ def test_an_older_server_that_tells_of_a_change():
         async def use(source):
             await source.tools()
             server.symptoms["tools/list"] = tools()
-            await source.call("turn_on", {"name": "lamp"})
+            await source.call("turn_on", {"name": "lamp"}, 1)
             async with asyncio.timeout(20):
                 while await source.tools():
                     await asyncio.sleep(0.05)
@@ -208,9 +208,9 @@ def test_server_that_was_restarted_is_used_again():
 
     async def use(source):
         with RealMcp(port=port) as first:
-            assert await source.call("HassTurnOn", {"name": "lamp"}) == "lamp is on"
+            assert await source.call("HassTurnOn", {"name": "lamp"}, 1) == "lamp is on"
         with RealMcp(port=port) as second:
-            said = await source.call("HassTurnOn", {"name": "radio"})
+            said = await source.call("HassTurnOn", {"name": "radio"}, 1)
         return first.calls, second.calls, said
 
     server = McpServer(url=f"http://127.0.0.1:{port}/mcp", allow=ALLOW, **PATIENT)
@@ -223,7 +223,7 @@ def test_program_that_has_ended_is_started_again(monkeypatch):
     monkeypatch.setattr(module, "PAUSE_S", 0.0)
 
     async def use(source):
-        assert "no usable answer" in await unavailable(source.call("turn_on", {"name": "lamp"})) or True
+        assert await unavailable(source.call("turn_on", {"name": "lamp"}, 1))
         async with asyncio.timeout(20):
             while True:
                 try:
@@ -347,7 +347,7 @@ def test_sick_at_call(symptom):
         async def use(source):
             await source.tools()
             with pytest.raises((ToolUnavailable, ToolFailed)):
-                await source.call("turn_on", {"name": "lamp"})
+                await source.call("turn_on", {"name": "lamp"}, 1)
 
         using(over_http(server, call_timeout_s=10.0), use)
         assert len(server.called) == 1  # never made twice
@@ -359,9 +359,9 @@ def test_hanging_at_call_and_well_again(monkeypatch):
 
         async def use(source):
             await source.tools()
-            said = await unavailable(source.call("turn_on", {"name": "lamp"}))
+            said = await unavailable(source.call("turn_on", {"name": "lamp"}, 1))
             server.symptoms["tools/call"] = reply(sick_mcp.DONE)
-            return said, await source.call("turn_on", {"name": "lamp"})
+            return said, await source.call("turn_on", {"name": "lamp"}, 1)
 
         said, again = using(over_http(server, call_timeout_s=HURRIED), use)
     assert (said, again) == ("no answer in time", "It is on.")
@@ -372,7 +372,7 @@ def test_a_cancelled_call_is_over_at_once():
 
         async def use(source):
             await source.tools()
-            calling = asyncio.create_task(source.call("turn_on", {"name": "lamp"}))
+            calling = asyncio.create_task(source.call("turn_on", {"name": "lamp"}, 1))
             await asyncio.to_thread(server.wait_for_method, "tools/call")
             began = time.monotonic()
             calling.cancel()
@@ -469,7 +469,7 @@ def test_program_that_does_not_speak_mcp(symptom):
 def test_program_that_is_sick_at_call(symptom):
     async def use(source):
         await source.tools()
-        return await unavailable(source.call("turn_on", {"name": "lamp"}))
+        return await unavailable(source.call("turn_on", {"name": "lamp"}, 1))
 
     assert using(program(SICK, symptom, call_timeout_s=3.0), use)
 

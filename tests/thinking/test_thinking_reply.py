@@ -137,7 +137,11 @@ def test_long_lines_and_events_end_the_reply():
 
 
 def test_long_replies_end():
-    assert read([event("x" * 30_000)] * 9)[3] == f"bad_reply a reply of more than {MAX_TEXT} bytes"
+    numbers = " ".join(map(str, range(60_000)))
+    assert (
+        read([event(numbers[at : at + 30_000]) for at in range(0, len(numbers), 30_000)])[3]
+        == f"bad_reply a reply of more than {MAX_TEXT} bytes"
+    )
     assert read([b": keep-alive\n" * 50_000] * 7)[3] == f"bad_reply more than {MAX_RAW} bytes"
 
 

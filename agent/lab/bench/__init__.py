@@ -1,7 +1,8 @@
 """Benches: figures of the real parts in the room, as JSON for programs and as a table for people.
 
 Every bench is a module of this folder with `run(progress) -> Figures` and `BARS`, what its figures have to reach. Its
-docstring says what exactly each key means. Every object also has:
+docstring says what exactly each key means; one whose figures are no list has a `render(figures)` for people. Every
+object also has:
 
     bench, version, machine, at (RFC 3339), config (hash of the agent's configuration that was used),
     reference_ms: CPU time of one fixed Piper sentence on this machine, now; with it, and care, figures may be compared
@@ -30,7 +31,23 @@ from agent.lab.resident import ResidentFailed
 from agent.lab.visitor import VoiceFailed
 from agent.models import ModelMissing
 
-NAMES = ("capture", "wake", "rivals", "asr", "tts", "ttfa", "idle", "start", "mqtt")
+NAMES = (
+    "capture",
+    "wake",
+    "first-word",
+    "endpoint",
+    "rivals",
+    "asr",
+    "tts",
+    "ttfa",
+    "idle",
+    "start",
+    "mqtt",
+    "noise",
+    "bargein",
+    "selfwake",
+    "intents",
+)
 DONE, USAGE, TEMPORARY, MISSING = 0, 2, 75, 78
 
 
@@ -55,11 +72,11 @@ def main(names: Sequence[str], json: bool) -> int:
 
 
 def _bench(name: str, json: bool, console: Console) -> None:
-    module: ModuleType = importlib.import_module(f"agent.lab.bench.{name}")
+    module: ModuleType = importlib.import_module(f"agent.lab.bench.{name.replace('-', '_')}")
     with Progress(name, console) as progress:
         figures = complete(name, module.run(progress), progress)
     if json:
         sys.stdout.write(json_module.dumps(figures, ensure_ascii=False) + "\n")
         sys.stdout.flush()
     else:
-        Console().print(table(name, figures, module.BARS))
+        Console().print(module.render(figures) if hasattr(module, "render") else table(name, figures, module.BARS))

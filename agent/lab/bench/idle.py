@@ -13,10 +13,10 @@ import time
 import numpy as np
 
 from agent.audio.pcm import RATE_HZ
+from agent.lab.acoustics import SENTENCES
 from agent.lab.bench import usage
 from agent.lab.bench.report import Bar, Figures, Progress
 from agent.lab.bench.ttfa import ROOT
-from agent.lab.bench.wake import SENTENCES
 from agent.lab.broker import Broker
 from agent.lab.resident import Resident, ResidentFailed, Value
 from agent.lab.room import Room

@@ -23,8 +23,8 @@ from agent.audio.pcm import RATE_HZ
 from agent.config import Config
 from agent.hearing import wakewords
 from agent.hearing.offline import judge_wakes
+from agent.lab.acoustics import crowd
 from agent.lab.bench.report import Bar, Figures, Progress, percentiles
-from agent.lab.bench.wake import crowd
 from agent.lab.broker import Broker
 from agent.lab.contender import Contender
 from agent.lab.distances import DISTANCES_M, NOISES, heard

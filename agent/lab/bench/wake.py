@@ -19,6 +19,7 @@ from agent.config import Config
 from agent.hearing import wakewords
 from agent.hearing.offline import find_wakes
 from agent.hearing.wake import WakeEngine
+from agent.lab.acoustics import SENTENCES, crowd, reverberant, with_noise
 from agent.lab.bench.helpers import Ears
 from agent.lab.bench.report import Bar, Figures, Progress, percentiles, poisson_bound
 from agent.lab.room import Room
@@ -31,18 +32,6 @@ PAUSE_S = 1.2
 EVENT_S = 1.5
 SNR_DB = (20, 10, 5, 0)
 T60_S = (0.3, 0.6)
-SENTENCES = (
-    "the harvest was late this year because of the rain",
-    "the ferry leaves the island every day at noon",
-    "she heard the jar break and ran to the kitchen",
-    "there is a service station at the next junction",
-    "please leave your message after the tone",
-    "our neighbours have a very noisy dog",
-    "hey there, how have you been since the summer",
-    "the jury has not decided anything yet",
-    "turn left at the church and follow the river",
-    "i have never seen so many stars in one night",
-)
 CONFUSABLE = ("hey charles, could you pass me the bread please", "hey jeremy, how are you", "a jar of his honey")
 
 
@@ -137,31 +126,3 @@ def human_speech() -> Iterator[Samples]:
 
 def _alone(sound: Samples) -> Samples:
     return np.pad(sound, (RATE_HZ, RATE_HZ))
-
-
-def crowd() -> Samples:
-    """Many voices at once, none of them saying the word: 5 s."""
-    length = 5 * RATE_HZ
-    voices = [np.resize(say(text, voice).samples, length) for text, voice in zip(SENTENCES, VOICES, strict=False)]
-    crowd: Samples = np.sum([np.roll(sound, 4000 * i) / 4 for i, sound in enumerate(voices)], axis=0).astype(np.int16)
-    return crowd
-
-
-def with_noise(sound: Samples, noise: Samples, snr_db: float) -> Samples:
-    """The noise under all of the sound, so much weaker than its loud parts."""
-    loud = sound[np.abs(sound.astype(np.int32)) > 300].astype(np.float64)
-    under = np.resize(noise, len(sound)).astype(np.float64)
-    gain = np.sqrt((loud**2).mean() / (under**2).mean()) * 10 ** (-snr_db / 20)
-    mixed: Samples = np.clip(sound + gain * under, -32768, 32767).astype(np.int16)
-    return mixed
-
-
-def reverberant(sound: Samples, t60_s: float) -> Samples:
-    """In a room whose sound decays by 60 dB in `t60_s`: the sound, and 3 dB weaker noise that dies away (Polack)."""
-    time = np.arange(round(t60_s * RATE_HZ)) / RATE_HZ
-    tail = np.random.default_rng(3).normal(0, 1, len(time)) * 10 ** (-3 * time / t60_s)
-    tail *= 0.7 / np.sqrt((tail**2).sum())
-    tail[0] = 1.0
-    size = len(sound) + len(tail)
-    wet = np.fft.irfft(np.fft.rfft(sound.astype(np.float64), size) * np.fft.rfft(tail, size), size)[: len(sound)]
-    return np.clip(wet, -32768, 32767).astype(np.int16)

@@ -12,7 +12,7 @@ Platform = Literal[
 ]
 
 MAX_NAME = 255  # characters of a state in Home Assistant
-MAX_OPTIONS_BYTES = 3300  # of one select, so that all of them leave room in a packet
+MAX_OPTIONS_BYTES = 2900  # of one select, so that all of them leave room in a packet
 
 
 def offered(names: Iterable[str]) -> list[str]:

@@ -17,6 +17,8 @@ from agent.events import PanelAction, Phase
 from agent.mqtt.entities.entity import MAX_NAME, Entity, Facts
 
 DIAGNOSTIC = "diagnostic"
+MAX_LISTED = 20  # timers in the attributes: Home Assistant records up to 16 KiB of them
+TIMER_EVENTS = ["set", "added", "cancelled", "ringing", "late", "stopped", "snoozed", "missed"]
 
 _FINAL_TEXT = (
     "{% if value_json.final %}{{ value_json.text[:%d] }}"
@@ -41,6 +43,11 @@ _MODELS = (
     "{{ {'installed_version': value_json.installed, 'latest_version': value_json.latest,"
     " 'release_summary': value_json.remedy} | tojson }}"
 )
+
+
+_TIMERS = (
+    "{{ {'timers': value_json.timers[:%d], 'count': value_json.timers | count, 'at': value_json.at} | tojson }}"
+).replace("%d", str(MAX_LISTED))
 
 
 def sensors(facts: Facts, publish_transcript: bool) -> dict[str, Entity]:
@@ -78,6 +85,18 @@ def sensors(facts: Facts, publish_transcript: bool) -> dict[str, Entity]:
                 "json_attributes_topic": "~/reply",
             },
             exists=publish_transcript,
+        ),
+        "next_timer": Entity(
+            "sensor",
+            {
+                "name": "Next timer",
+                "icon": "mdi:timer-outline",
+                "device_class": "timestamp",
+                "state_topic": "~/timers",
+                "value_template": "{{ value_json.next }}",
+                "json_attributes_topic": "~/timers",
+                "json_attributes_template": _TIMERS,
+            },
         ),
         **_figures(),
     }
@@ -179,6 +198,16 @@ def events(facts: Facts) -> dict[str, Entity]:
                 "value_template": "{{ dict(value_json, event_type=value_json.action) | tojson }}",
             },
             exists=facts.has_button,
+        ),
+        "timer": Entity(
+            "event",
+            {
+                "name": "Timer",
+                "icon": "mdi:timer-alert-outline",
+                "event_types": TIMER_EVENTS,
+                "state_topic": "~/event/timer",
+                "value_template": "{{ dict(value_json, event_type=value_json.action) | tojson }}",
+            },
         ),
     }
 
