@@ -58,7 +58,7 @@ def test_a_cable_from_the_speaker_to_the_microphone(plug: str, tmp_path: Path, t
     assert found["sound noise floor"]["detail"].startswith("under ")
     assert found["sound level"]["figures"]["level_dbfs"] == pytest.approx(-21.3, abs=1.0)  # 70 % volume
     assert abs(found["sound round trip"]["figures"]["round_trip_ms"]) < 250  # a cable has none; emulation is late
-    assert abs(found["sound rate error"]["figures"]["ppm"]) < 5
+    assert abs(found["sound rate error"]["figures"]["ppm"]) < 50  # an emulated clock wavers
 
 
 def whole_take(folder: Path, cable: dict[str, Value]) -> dict[str, dict[str, Any]]:
