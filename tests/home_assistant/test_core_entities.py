@@ -9,6 +9,7 @@ import pytest
 from api import Change
 from house import CALLED, DEVICE, IDENTIFIER, LOST, WAIT_S, House, described
 
+from agent.lab.timeline import Notice
 from agent.mqtt.discovery import device_label
 
 State = str | Callable[[str], bool]
@@ -110,12 +111,18 @@ def test_each_component_became_one_entity(house: House, registered: dict[str, di
         assert entity["has_entity_name"], key
 
 
+def born(notice: Notice) -> bool:
+    """Home Assistant says that it is there."""
+    return (notice.topic, notice.data) == ("status", "online")
+
+
 def test_each_entity_is_as_it_was_meant(house: House, registered: dict[str, dict[str, Any]]) -> None:
+    assert house.announced.wait(born, WAIT_S), "its first one, which may come late"
     mark = house.announced.mark()
     for key in DISABLED:
         house.api.call("config/entity_registry/update", entity_id=registered[key]["entity_id"], disabled_by=None)
     # Home Assistant loads its MQTT anew for that, by itself, after half a minute, even where they are there before.
-    assert house.announced.wait(lambda n: (n.topic, n.data) == ("status", "online"), WAIT_S, mark)
+    assert house.announced.wait(born, WAIT_S, mark)
     for key in DISABLED:
         house.api.wait(house.entity(key), lambda change: change.state not in LOST, WAIT_S)
     for key, (state, attributes) in EXPECTED.items():
