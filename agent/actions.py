@@ -18,6 +18,7 @@ Scalar = str | int | float | bool
 Payload = Scalar | list["Payload"] | dict[str, "Payload"]
 Risk = Literal["safe", "confirm", "never"]
 
+INTENT = "action"  # its slots: the action's name as "action", and what was said
 SLOT = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 MAX_SLOTS = 16
 MAX_FREE = 200  # characters

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import Literal, get_args
 
 Kind = Literal["timer", "alarm"]
+Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+Day = Literal["today", "tomorrow", "daily", "weekdays", "weekends", Weekday]
 
-DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+DAYS: tuple[Weekday, ...] = get_args(Weekday)
 MAX_TIMERS = 50
 MAX_SECONDS = 604_800
 MAX_NAME = 64  # characters

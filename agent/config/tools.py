@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from agent.actions import Risk
 from agent.config.values import CredentialName, Name, Seconds, Section
 
-Risk = Literal["safe", "confirm", "never"]
 OwnTool = Literal[
     "set_timer", "add_to_timer", "cancel_timer", "list_timers", "set_alarm", "cancel_alarm", "list_alarms"
 ]

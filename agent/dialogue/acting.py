@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agent.dialogue.timerbook import Origin
+from agent.dialogue.origin import Origin
 from agent.events import Turn
 
 

@@ -18,16 +18,14 @@ from dataclasses import replace
 from agent.actions import Unfit
 from agent.commands import Act
 from agent.dialogue.acting import Acting
+from agent.dialogue.origin import Origin, Spoken
 from agent.dialogue.phrases import phrase
-from agent.dialogue.replies import fail, speak
-from agent.dialogue.results import done, refused
 from agent.dialogue.state import State, Step, Thinking, enter
-from agent.dialogue.timerbook import Called, Commanded, Origin, Spoken
+from agent.dialogue.telling import answer, give_up, waits
 from agent.events import Acted, Instant
 from agent.requests import Intent
 
 ACT_LIMIT = 2.0
-INTENT = "action"
 
 
 def perform(state: State, at: Instant, intent: Intent, origin: Origin) -> Step:
@@ -35,12 +33,12 @@ def perform(state: State, at: Instant, intent: Intent, origin: Origin) -> Step:
     said = {name: value for name, value in intent.slots.items() if name != "action"}
     action = state.rules.actions.get(str(intent.slots.get("action", "")))
     if action is None:
-        return _undone(state, at.mono, origin, "failed", "there is no such action")
+        return give_up(state, at.mono, origin, "failed", "there is no such action")
     try:
         topic, payload = action.message(said)
         words = action.reply(state.language, said) or phrase(state.language, "action_done")
     except Unfit as unfit:
-        return _undone(state, at.mono, origin, "failed", f"{action.name}: {unfit}")
+        return give_up(state, at.mono, origin, "failed", f"{action.name}: {unfit}")
     acting = Acting(state.turn, action.name, at.mono + ACT_LIMIT, words, origin)
     after = replace(state, acting=acting)
     if isinstance(origin, Spoken):
@@ -54,11 +52,11 @@ def acted(state: State, event: Acted) -> Step:
     if acting is None or (acting.turn, acting.action) != (event.turn, event.action):
         return state, ()
     after, now = replace(state, acting=None), event.at.mono
-    if not _waits(state, acting):
+    if not waits(state, acting.origin):
         return after, ()
     if not event.ok:
-        return _undone(after, now, acting.origin, "action_failed", event.reason)
-    return _done(after, now, acting)
+        return give_up(after, now, acting.origin, "action_failed", event.reason)
+    return answer(after, now, acting.origin, acting.words)
 
 
 def overdue(state: State, now: float) -> Step:
@@ -67,32 +65,6 @@ def overdue(state: State, now: float) -> Step:
     if acting is None or acting.until > now:
         return state, ()
     after = replace(state, acting=None)
-    if not _waits(state, acting):
+    if not waits(state, acting.origin):
         return after, ()
-    return _undone(after, now, acting.origin, "action_unsure", f"{acting.action}: the broker has not confirmed it")
-
-
-def _done(state: State, now: float, acting: Acting) -> Step:
-    match acting.origin:
-        case Spoken():
-            return speak(state, now, acting.words)
-        case Commanded(id=id):
-            return state, done(id)
-        case Called() as called:
-            return state, (called.done(acting.words),)
-
-
-def _undone(state: State, now: float, origin: Origin, key: str, detail: str) -> Step:
-    match origin:
-        case Spoken():
-            return fail(state, now, key, detail)
-        case Commanded(id=id):
-            return state, refused(id, key, detail)
-        case Called() as called:
-            return state, (called.failed(phrase(state.language, key)),)
-
-
-def _waits(state: State, acting: Acting) -> bool:
-    """Whoever has gone on to something else meanwhile is not interrupted."""
-    origin = acting.origin
-    return not isinstance(origin, Spoken) or (state.turn == origin.turn and isinstance(state.activity, Thinking))
+    return give_up(after, now, acting.origin, "action_unsure", f"{acting.action}: the broker has not confirmed it")

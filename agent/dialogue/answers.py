@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from agent.actions import INTENT
 from agent.commands import Earcon
 from agent.dialogue import actions
+from agent.dialogue.origin import Spoken
 from agent.dialogue.phrases import phrase, spoken_date, spoken_time
 from agent.dialogue.replies import end, fail, speak
 from agent.dialogue.ringing import hush
 from agent.dialogue.settings import set_mute, set_volume
 from agent.dialogue.state import State, Step
-from agent.dialogue.timerbook import Spoken
 from agent.dialogue.timers import INTENTS, perform
 from agent.events import Instant
 from agent.requests import Intent
@@ -41,7 +42,7 @@ def answer(state: State, now: float, wall: datetime, intent: Intent) -> Step:
             muted, commands = set_mute(state, on=True, source="voice")
             spoken, speaking = speak(muted, now, phrase(language, "muted"))
             return spoken, (*commands, *speaking)
-        case actions.INTENT:
+        case name if name == INTENT:
             return actions.perform(state, Instant(now, wall), intent, Spoken(state.turn))
         case timed if timed in INTENTS:
             return perform(state, Instant(now, wall), intent, Spoken(state.turn))

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from agent.actions import INTENT
 from agent.commands import ShowEvent
 from agent.dialogue import actions, timers
+from agent.dialogue.origin import Called
 from agent.dialogue.state import Speaking, State, Step, Thinking, enter
-from agent.dialogue.timerbook import Called
 from agent.events import IntentCalled
 from agent.requests import Intent, shown
 
@@ -24,7 +25,7 @@ def called(state: State, event: IntentCalled) -> Step:
     if isinstance(state.activity, Thinking):
         # What the model does itself is not done once more where it then has nothing to say.
         state = enter(state, replace(state.activity, fallback=None))
-    if intent.name == actions.INTENT:
+    if intent.name == INTENT:
         after, commands = actions.perform(state, event.at, intent, origin)
     elif intent.name in timers.INTENTS:
         after, commands = timers.perform(state, event.at, intent, origin)

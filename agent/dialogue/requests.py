@@ -7,12 +7,12 @@ from typing import assert_never
 
 from agent.commands import ChangeSetting, Command, Earcon, Examine, Restart, ShowTranscript
 from agent.dialogue.announcements import announce, drop
+from agent.dialogue.origin import Commanded
 from agent.dialogue.replies import begin, leave
 from agent.dialogue.results import done, refused, told
 from agent.dialogue.ringing import hush, woken
 from agent.dialogue.settings import MuteSource, locked, set_do_not_disturb, set_mute, set_volume
 from agent.dialogue.state import State, Step
-from agent.dialogue.timerbook import Commanded
 from agent.dialogue.timers import perform
 from agent.dialogue.turn import ask, listen
 from agent.events import Requested

@@ -9,42 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
-from agent.commands import IntentDone, Scalar, ShowEvent, ShowTimers
+from agent.commands import Scalar, ShowEvent, ShowTimers
+from agent.dialogue.origin import Origin
 from agent.dialogue.results import Data
 from agent.events import Turn
 from agent.requests import Intent
 from agent.timers import Timer
 
-
-@dataclass(frozen=True, slots=True)
-class Spoken:
-    """Somebody has said it, in this turn, and is answered aloud."""
-
-    turn: Turn
-
-
-@dataclass(frozen=True, slots=True)
-class Commanded:
-    """A command from outside; `id` as in `agent.events.Requested`."""
-
-    id: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Called:
-    """The language model has called it as a tool, and is told. `turn`, `call` as in `agent.events.IntentCalled`."""
-
-    turn: Turn
-    call: str
-
-    def done(self, words: str) -> IntentDone:
-        return IntentDone(self.turn, self.call, True, words)
-
-    def failed(self, words: str) -> IntentDone:
-        return IntentDone(self.turn, self.call, False, words)
-
-
-Origin = Spoken | Commanded | Called
+GONE = -1.0  # no moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +52,9 @@ class Bell:
     rings: tuple[Ring, ...] = ()
     beats: int = 0
     next_at: float | None = None
+
+    def with_only(self, rings: tuple[Ring, ...]) -> Bell:
+        return replace(self, rings=rings) if rings else Bell()
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +95,13 @@ class Book:
         """With other timers in the place of these ids, None: gone; also in what is being written."""
         keeping = tuple(replace(each, wanted=_altered(each.wanted, changed)) for each in self.keeping)
         return replace(self, timers=_altered(self.timers, changed), keeping=keeping)
+
+    def written(self, keeping: Keeping) -> Book:
+        """With these on the disk. What became due while they were written, and is gone or put off now, is quiet."""
+        kept = {timer.id: timer.due_mono for timer in keeping.wanted}
+        rings = tuple(ring for ring in self.bell.rings if kept.get(ring.timer.id, GONE) == ring.timer.due_mono)
+        left = tuple(each for each in self.keeping if each.revision > keeping.revision)
+        return replace(self, timers=keeping.wanted, keeping=left, bell=self.bell.with_only(rings))
 
     def shown(self) -> ShowTimers:
         return ShowTimers(tuple(sorted(self.timers, key=self.due)), self.ringing)

@@ -17,11 +17,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from agent.commands import Command, KeepTimers, ShowEvent
-from agent.dialogue.phrases import phrase
-from agent.dialogue.replies import fail, speak
-from agent.dialogue.results import Data, done, told
+from agent.dialogue.origin import Origin, Spoken
+from agent.dialogue.results import Data
 from agent.dialogue.state import State, Step, Thinking, enter
-from agent.dialogue.timerbook import Called, Commanded, Keeping, Origin, Spoken
+from agent.dialogue.telling import answer, give_up, waits
+from agent.dialogue.timerbook import Keeping
 from agent.events import TimersKept
 from agent.timers import Timer
 
@@ -65,10 +65,9 @@ def kept(state: State, event: TimersKept) -> Step:
         return state, ()
     if not event.ok:
         return _taken_back(state, event.at.mono, this, event.reason)
-    left = tuple(each for each in book.keeping if each.revision > event.revision)
-    after = replace(state, book=replace(book, timers=this.wanted, keeping=left))
+    after = replace(state, book=book.written(this))
     shown: tuple[Command, ...] = (after.book.shown(), *this.told)
-    if not _waits(after, this.origin):
+    if not waits(after, this.origin):
         return after, shown
     answered, answering = answer(after, event.at.mono, this.origin, this.words, this.data)
     return answered, (*shown, *answering)
@@ -87,36 +86,7 @@ def _taken_back(state: State, now: float, failed: Keeping, reason: str) -> Step:
     after_book = replace(book, keeping=left, revision=book.revision + 1)
     after = replace(state, book=after_book)
     commands: tuple[Command, ...] = (KeepTimers(after_book.revision, after_book.wanted),)
-    for each in (each for each in lost if _waits(state, each.origin)):
-        after, telling = refuse(after, now, each.origin, NOT_KEPT, detail=reason)
+    for each in (each for each in lost if waits(state, each.origin)):
+        after, telling = give_up(after, now, each.origin, NOT_KEPT, reason)
         commands = (*commands, *telling)
     return after, commands
-
-
-def answer(state: State, now: float, origin: Origin, words: str, data: Data | None = None) -> Step:
-    """It is done: say so to whoever asked."""
-    match origin:
-        case Spoken():
-            return speak(state, now, words)
-        case Commanded(id=id):
-            return state, done(id, data)
-        case Called() as called:
-            return state, (called.done(words),)
-
-
-def refuse(state: State, now: float, origin: Origin, key: str, detail: str = "", **values: str | int) -> Step:
-    """It is not done. `key`: the phrase that says why, and the code of a command's result."""
-    match origin:
-        case Spoken() if key == NOT_KEPT:
-            return fail(state, now, key, detail)
-        case Spoken():
-            return speak(state, now, phrase(state.language, key, **values))
-        case Commanded(id=id):
-            return state, told(id, key, detail or phrase("en", key, **values))
-        case Called() as called:
-            return state, (called.failed(phrase(state.language, key, **values)),)
-
-
-def _waits(state: State, origin: Origin) -> bool:
-    """Whether somebody still waits for the answer: who has gone on to something else meanwhile is not interrupted."""
-    return not isinstance(origin, Spoken) or (state.turn == origin.turn and isinstance(state.activity, Thinking))

@@ -14,12 +14,14 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from agent.dialogue import spoken
+from agent.dialogue.origin import Commanded, Origin, Spoken
 from agent.dialogue.phrases import phrase
 from agent.dialogue.ringing import hush
 from agent.dialogue.state import State, Step
-from agent.dialogue.timerbook import Commanded, Origin, Spoken, described, happened
+from agent.dialogue.telling import answer, refuse
+from agent.dialogue.timerbook import described, happened
 from agent.dialogue.timerchoice import WHICH, meant, silenced
-from agent.dialogue.timerkeeping import answer, change, refuse
+from agent.dialogue.timerkeeping import change
 from agent.dialogue.timermaking import Maker, longer, number
 from agent.events import Instant, Turn
 from agent.requests import Intent
@@ -86,7 +88,7 @@ def perform(state: State, at: Instant, intent: Intent, origin: Origin) -> Step:
 
 
 def _refuse(task: Task, key: str, **values: str | int) -> Step:
-    return refuse(task.state, task.at.mono, task.origin, key, "", **values)
+    return refuse(task.state, task.at.mono, task.origin, key, **values)
 
 
 def _set_timer(task: Task) -> Step:

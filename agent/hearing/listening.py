@@ -17,9 +17,9 @@ from agent.hearing.lead import DECIDED, WAKE, pause_after_wake, quietest_before
 from agent.hearing.nearness import Nearness, nearness
 from agent.hearing.preroll import Preroll
 
-# Samples within which an own sound is over: on its way for up to 0.15 s, 0.22 s long, and the room dies away.
 ONSET = 25 * RATE_HZ // 100  # samples before the first voiced one: an "s" or "f" is hardly voice
 NOISY_ONSET = 70 * RATE_HZ // 100
+# Samples within which an own sound is over: on its way for up to 0.15 s, 0.22 s long, and the room dies away.
 OWN_SOUND = 45 * RATE_HZ // 100
 
 

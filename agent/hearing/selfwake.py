@@ -38,13 +38,12 @@ NICE = 10
 
 @dataclass(slots=True)
 class _Turn:
-    """Seconds of the turn's sound: how much there is, how much of it is scored, where it would wake us.
+    """Seconds of the turn's sound: how much there is, and where it would wake us.
 
     `anchor`: so many seconds had been heard at that monotonic moment.
     """
 
     said_s: float = 0.0
-    scored_s: float = 0.0
     windows: list[tuple[float, float]] = field(default_factory=list)
     anchor: tuple[float, float] | None = None
 
@@ -65,10 +64,9 @@ class OwnWords:
             while len(self._turns) > TURNS:
                 del self._turns[min(self._turns)]
 
-    def scored(self, turn: Turn, seconds: float, high: list[float]) -> None:
-        """All up to `seconds` is scored; `high`: where the new part would wake us."""
+    def scored(self, turn: Turn, high: list[float]) -> None:
+        """`high`: where a newly scored part would wake us."""
         if (known := self._turns.get(turn)) is not None:
-            known.scored_s = seconds
             known.windows += [(each - BEFORE_S, each + AFTER_S) for each in high]
 
     def sounded(self, turn: Turn, seconds: float, at: float) -> None:
@@ -177,7 +175,7 @@ class SelfWake:
             scorer = Scorer(turn, rate_hz, engine, scorer.seconds if scorer and scorer.turn == turn else 0.0)
         high = scorer.feed(pcm)
         with self._lock:
-            self._words.scored(turn, scorer.seconds, high)
+            self._words.scored(turn, high)
         return scorer
 
 

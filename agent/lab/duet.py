@@ -172,7 +172,7 @@ class Duet:
         """What is known of a reply that begins at `START_S`."""
         words = OwnWords()
         words.said(1, len(reply) / RATE_HZ)
-        words.scored(1, len(reply) / RATE_HZ, self.high(reply))
+        words.scored(1, self.high(reply))
         words.sounded(1, 0.0, START_S)
         return words
 

@@ -25,7 +25,7 @@ from agent.requests import (
     TimerRequest,
     VolumeRequest,
 )
-from agent.timers import MAX_MESSAGE, MAX_NAME, MAX_SECONDS
+from agent.timers import MAX_MESSAGE, MAX_NAME, MAX_SECONDS, Day
 
 MAX_ID = 64
 MAX_TEXT = 2000
@@ -111,10 +111,6 @@ class _Restart(Payload):
 
 
 Action = Literal["set", "alarm", "add", "cancel", "list", "snooze"]
-Day = Literal[
-    "today", "tomorrow", "daily", "weekdays", "weekends",
-    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
-]  # fmt: skip
 WHICH = frozenset({"timer", "name"})
 KEYS: Mapping[Action, tuple[frozenset[str], frozenset[str]]] = {  # what an action needs, and what else it takes
     "set": (frozenset({"seconds"}), frozenset({"name", "message"})),

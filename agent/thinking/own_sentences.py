@@ -13,14 +13,13 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from agent import actions
-from agent.actions import Action, Choice, FreeText, Range
+from agent.actions import INTENT, Action, Choice, FreeText, Range
 from agent.requests import Intent
 from agent.thinking.slots import Slot
 
 if TYPE_CHECKING:
     from agent.thinking.templates import Templates
 
-INTENT = "action"
 SAMPLES, SAMPLED_VALUES = 16, 2  # of a sentence, of a slot
 
 

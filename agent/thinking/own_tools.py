@@ -19,25 +19,20 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model
 
-from agent.actions import Action, Choice, FreeText, Range, Slot
+from agent.actions import INTENT, Action, Choice, FreeText, Range, Risk, Slot
 from agent.clock import Clock
 from agent.commands import IntentDone
-from agent.config.tools import OwnTool, Risk
+from agent.config.tools import OwnTool
 from agent.events import IntentCalled, Turn
 from agent.requests import Intent
 from agent.thinking.tools import Tool, ToolFailed, ToolUnavailable
-from agent.timers import MAX_MESSAGE, MAX_SECONDS
+from agent.timers import MAX_MESSAGE, MAX_SECONDS, Day
 
 NAME = "own"
 ANSWERED_S = 10.0  # the dialogue gives up before
 MAX_WORDS = 40
 PRINTABLE = r"^[^\x00-\x1f\x7f]+$"
 SECONDS: Mapping[str, int] = MappingProxyType({"hours": 3600, "minutes": 60, "seconds": 1})
-
-Day = Literal[
-    "today", "tomorrow", "daily", "weekdays", "weekends",
-    "monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday",
-]  # fmt: skip
 
 
 class Arguments(BaseModel):
@@ -165,7 +160,7 @@ class OwnTools:
 
     def _intent(self, name: str, arguments: Mapping[str, Any]) -> Intent:
         if name in self._actions:
-            return Intent("action", {"action": name, **arguments})
+            return Intent(INTENT, {"action": name, **arguments})
         given = {key: value for key, value in arguments.items() if value is not None}
         seconds = sum(given.pop(unit, 0) * factor for unit, factor in SECONDS.items())
         kind, model, _ = TOOLS[name]

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from pydantic import BaseModel
 
-from agent.config.tools import Risk
+from agent.actions import Risk
 from agent.events import Turn
 
 MAX_NAME = 64  # characters, which is OpenAI's limit

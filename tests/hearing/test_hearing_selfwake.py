@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 
@@ -13,11 +15,11 @@ from agent.lab.visitor import say, voice
 AT = 50.0
 
 
-def words(scored_s: float = 10.0, high: list[float] | None = None) -> OwnWords:
+def words(high: Sequence[float] = (4.0,)) -> OwnWords:
     """Turn 1 has 10 s to say, and began to sound at `AT`."""
     own = OwnWords()
     own.said(1, 10.0)
-    own.scored(1, scored_s, [4.0] if high is None else high)
+    own.scored(1, list(high))
     own.sounded(1, 0.0, AT)
     return own
 
@@ -50,14 +52,14 @@ def test_the_window_moves_with_what_the_speaker_reports() -> None:
 def test_nothing_is_guarded_before_it_sounds() -> None:
     own = OwnWords()
     own.said(1, 10.0)
-    own.scored(1, 10.0, [4.0])
+    own.scored(1, [4.0])
     assert not own.guarded(AT + 4.0)
 
 
 def test_what_is_not_scored_yet_makes_nobody_deaf() -> None:
-    own = words(scored_s=3.0, high=[])
+    own = words(high=())
     assert not own.guarded(AT + 3.5)
-    own.scored(1, 10.0, [4.0])
+    own.scored(1, [4.0])
     assert own.guarded(AT + 4.0)
 
 
@@ -76,7 +78,7 @@ def test_a_word_that_was_cut_short_dies_away_under_guard() -> None:
 
 
 def test_after_the_end_nothing_is_guarded() -> None:
-    own = words(scored_s=9.9)
+    own = words(high=(9.9,))
     assert not own.guarded(AT + 10.0 + AFTER_S + 0.1)
 
 
@@ -84,7 +86,7 @@ def test_turns_of_long_ago_are_forgotten() -> None:
     own = words()
     for turn in range(2, 10):
         own.said(turn, 1.0)
-        own.scored(turn, 1.0, [])
+        own.scored(turn, [])
     assert not own.guarded(AT + 4.0)
 
 
