@@ -59,7 +59,7 @@ def passing(state: State, at: Instant) -> Step:
     if not (book.timers or book.keeping or book.bell.rings):
         return state, ()
     commands: tuple[Command, ...] = ()
-    for move in (_clock, _overdue, _ripe, _ring):
+    for move in (_clock, _overdue, _ripe, _unheard, _ring):
         state, moving = move(state, at)
         commands = (*commands, *moving)
     return state, commands
@@ -129,16 +129,21 @@ def finish(state: State, at: Instant, timers: Iterable[Timer]) -> Step:
     return alter(state, {timer.id: following(timer, at.wall) for timer in timers})
 
 
+def _unheard(state: State, at: Instant) -> Step:
+    """What nobody has stopped for too long is missed; not in the middle of what goes on."""
+    bell = state.book.bell
+    over = tuple(ring.timer for ring in bell.rings if at.mono - ring.since >= RING_FOR)
+    if not over or not isinstance(state.activity, Idle):
+        return state, ()
+    missed, missing = _missed(_with_bell(state, _without(bell, over)), at, over, "missed")
+    return missed, (*missing, missed.book.shown())
+
+
 def _ring(state: State, at: Instant) -> Step:
     """The next sound or words, where nothing else goes on."""
     bell = state.book.bell
     if not bell.rings or not isinstance(state.activity, Idle):
         return state, ()
-    over = tuple(ring.timer for ring in bell.rings if at.mono - ring.since >= RING_FOR)
-    if over:
-        state = _with_bell(state, _without(bell, over))
-        missed, missing = _missed(state, at, over, "missed")
-        return missed, (*missing, missed.book.shown())
     if bell.next_at is None:
         return _with_bell(state, replace(bell, next_at=at.mono + PAUSE)), ()
     if bell.next_at > at.mono:
@@ -175,8 +180,7 @@ def _with_bell(state: State, bell: Bell) -> State:
 
 def _without(bell: Bell, over: tuple[Timer, ...]) -> Bell:
     ids = {timer.id for timer in over}
-    left = tuple(ring for ring in bell.rings if ring.timer.id not in ids)
-    return replace(bell, rings=left) if left else Bell()
+    return bell.with_only(tuple(ring for ring in bell.rings if ring.timer.id not in ids))
 
 
 def woken(before: State, after: State, at: Instant) -> Step:

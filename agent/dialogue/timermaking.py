@@ -28,13 +28,15 @@ class Maker:
     def alarm(self, intent: Intent) -> Timer | None:
         """None where that time of the day is over."""
         day = text(intent, "day", MAX_NAME)
+        days = alarms.repeats(day) or (alarms.weekly(day) if number(intent, "every") else ())
+        # What rings again and again is not for the next half of this day: "half past six on weekdays" is the morning.
+        half = bool(number(intent, "half")) and not days
         hour, minute = number(intent, "hour") or 0, number(intent, "minute") or 0
-        due = alarms.due((hour, minute), bool(number(intent, "half")), day, self.at.wall)
+        due = alarms.due((hour, minute), half, day, self.at.wall)
         if due is None:
             return None
         name, message = text(intent, "name", MAX_NAME), text(intent, "message", MAX_MESSAGE)
-        clock = (due.hour, minute) if number(intent, "half") else (hour, minute)
-        days = alarms.repeats(day) or (alarms.weekly(day) if number(intent, "every") else ())
+        clock = (due.hour, minute) if half else (hour, minute)
         return Timer(
             self._id(), "alarm", name, message, due, None, 0, days, self.persona, self.at.wall, clock
         )  # fmt: skip

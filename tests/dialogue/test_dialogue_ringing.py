@@ -27,7 +27,7 @@ from agent.events import (
     SpeechStarted,
     TimersKept,
 )
-from agent.requests import Intent, ListenRequest, SayRequest, SettingRequest, StopRequest
+from agent.requests import Intent, ListenRequest, SayRequest, SettingRequest, StopRequest, TimerRequest
 from agent.timers import Timer
 
 
@@ -341,3 +341,31 @@ def test_a_speaker_that_never_tells_does_not_end_it() -> None:
     script.wait()
     spoken, _ = until_words(script)
     assert spoken
+
+
+@pytest.mark.parametrize(("asked", "left"), [(Intent("timer_cancel"), 0), (Intent("timer_add", {"seconds": 300}), 1)])
+def test_what_is_changed_at_the_very_moment_it_is_due_rings_no_more(asked: Intent, left: int) -> None:
+    script = set_up(timer(3.0))
+    keeping = only(KeepTimers, script.request(TimerRequest(asked), "1"))
+    script.wait()
+    assert script.state.book.ringing == ("a",)
+    commands = script.play(TimersKept(script.at, keeping.revision, ok=True))
+    assert only(Answer, commands).ok
+    assert len(script.state.book.timers) == left
+    assert script.state.book.ringing == ()
+    assert not only(ShowTimers, commands).ringing
+
+
+def test_one_that_nobody_has_stopped_for_too_long_leaves_the_other_ringing() -> None:
+    """While the words of both are spoken, the time of the first is over; nobody is to hear that it was missed."""
+    script = set_up(timer(1.0, "tea", id="a"), timer(100.0, "egg", id="b"))
+    script.state = replace(script.state, do_not_disturb=True)
+    while script.state.book.ringing != ("a", "b"):
+        script.wait()
+    until_words(script)
+    script.time = script.state.book.bell.rings[0].since + RING_FOR
+    assert not has(Speak, script.play(SpeechDone(script.at, script.state.turn, "…")))
+    assert script.state.book.ringing == ("b",)
+    said, _ = until_words(script)
+    assert "egg" in said.text.lower()
+    assert "tea" not in said.text.lower()

@@ -248,6 +248,8 @@ def test_a_hostile_name_is_only_a_name() -> None:
         ({"hour": 18, "minute": 0, "day": "monday"}, "23 18:00", "today at 6:00 PM"),
         ({"hour": 6, "minute": 45, "day": "weekdays"}, "24 06:45", "weekdays at 6:45 AM"),
         ({"hour": 9, "minute": 0, "day": "weekends"}, "28 09:00", "weekends at 9:00 AM"),
+        ({"hour": 6, "minute": 30, "half": 1, "day": "weekdays"}, "24 06:30", "weekdays at 6:30 AM"),
+        ({"hour": 7, "minute": 0, "half": 1, "day": "monday", "every": 1}, "30 07:00", "every Monday at 7:00 AM"),
         ({"hour": 22, "minute": 0, "day": "daily"}, "23 22:00", "every day at 10:00 PM"),
     ],
 )
