@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from sick_server import SickServer, closed_port, reset
+from sick_server import SickServer, closed_port, last_let_in, reset
 
 __all__ = ["closed_port"]
 
@@ -317,8 +317,8 @@ class SickLlm(SickServer[Seen]):
         server = await asyncio.start_server(self._connection, "127.0.0.1", self.port, ssl=self._tls, **patience)
         self.port = server.sockets[0].getsockname()[1]
         await self._open()
+        await last_let_in(server)
         server.close()
-        await asyncio.sleep(0.01)  # who was just let in gets a task that can be ended, and a socket that is closed
         visits = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
         for task in visits:
             task.cancel()

@@ -70,6 +70,13 @@ class SickServer(Generic[T]):
             runner.run(self._serve())
 
 
+async def last_let_in(server: asyncio.Server) -> None:
+    """Let nobody more in, and wait for those who are being let in: asyncio loses their sockets if it is closed now."""
+    asyncio.get_running_loop().remove_reader(server.sockets[0])
+    for _ in ("it has a transport", "its protocol is told", "its task is begun"):
+        await asyncio.sleep(0)
+
+
 def reset(transport: asyncio.WriteTransport) -> None:
     """RST."""
     raw = transport.get_extra_info("socket")
