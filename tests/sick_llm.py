@@ -363,6 +363,23 @@ class SickLlm(SickServer[Seen]):
         return self._next(self.requests, request, self._symptoms)
 
 
+class Caller(SickLlm):
+    """A well one: it calls the tool that `choose` names for a question, and tells what came of it."""
+
+    def __init__(self, choose: Callable[[str], tuple[str, dict[str, Any]]]) -> None:
+        super().__init__()
+        self._choose = choose
+
+    def _symptom(self, request: Seen) -> Symptom:
+        super()._symptom(request)
+        if request.path.endswith("/models"):
+            return answer("")
+        *_, last = request.body["messages"]
+        if last["role"] == "tool":
+            return answer("No." if "error" in last["content"] else "It is done.")
+        return calls(self._choose(last["content"]))
+
+
 async def _read(reader: asyncio.StreamReader, early: bytes, connection: int) -> Seen | None:
     try:
         head = (early + await reader.readuntil(b"\r\n\r\n")).decode("latin-1")

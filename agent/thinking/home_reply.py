@@ -36,7 +36,6 @@ class HomeReply:
         """`hide` takes secrets out of what the server says about an error. `language`: to be answered in."""
         self._hide = hide
         self._written = Written(language)
-        self._begun = False
         self._said = ""  # of the message that is being written
         self._assistant = True
         self._size = 0
@@ -53,7 +52,7 @@ class HomeReply:
 
     @property
     def begun(self) -> bool:
-        return self._begun
+        return self._written.begun
 
     def feed(self, event: object) -> list[str]:
         """One event of the run."""
@@ -144,8 +143,6 @@ class HomeReply:
         self.taken_back = self.taken_back or self._written.taken_back
         if self._written.foreign:
             self._fail("other_script", "an answer in letters that the language is not written in")
-        text = text if self._begun and not self.taken_back else text.lstrip()
-        self._begun = self._begun or bool(text)
         return [text] if text else []
 
     def _fail(self, code: Code, detail: str) -> None:

@@ -111,15 +111,17 @@ class ReplyReader:
         self._raw = 0
         self._text = 0
         self._bad = 0
-        self._blank = True  # nothing of the reply was handed out yet
         self._tools = tools
         self.calls = ToolCalls()
         self.done = False
-        self.begun = False
         self.finish = ""
         self.progress = False
         self.taken_back = False
         self.failure: Failure | None = None
+
+    @property
+    def begun(self) -> bool:
+        return self.written.begun
 
     def feed(self, data: bytes) -> list[str]:
         self._raw += len(data)
@@ -180,10 +182,6 @@ class ReplyReader:
     def _answer(self, text: str) -> list[str]:
         if self.written.foreign and self.failure is None:
             self.failure = Failure("other_script", "an answer in letters that the language is not written in")
-        self._blank = self._blank or self.written.taken_back
-        text = text.lstrip() if self._blank else text
-        self._blank = self._blank and not text
-        self.begun = self.begun or bool(text)
         return [text] if text else []
 
     def _fail(self, failure: Failure) -> None:

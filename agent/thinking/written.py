@@ -34,8 +34,9 @@ def thinks_first(model: str) -> bool:
 
 
 class Written:
-    """Incremental. `over`: nothing counts any more; `foreign`: it is in another script; `thought`: it has begun with a
-    thought, or None where that is not known yet; `taken_back`: what was handed out before was one.
+    """Incremental; white space before the first word is withheld. `begun`: something was handed out; `over`: nothing
+    counts any more; `foreign`: it is in another script; `thought`: it has begun with a thought, or None where that is
+    not known yet; `taken_back`: what was handed out before was one.
     """
 
     def __init__(self, language: str = "", thinks_first: bool = False) -> None:
@@ -50,6 +51,8 @@ class Written:
         self._tail = ""
         self._count = 0
         self._repeats = False
+        self._blank = True  # nothing of what still counts was handed out
+        self.begun = False
         self.foreign = False
         self.thought: bool | None = None
         self.taken_back = False
@@ -66,7 +69,7 @@ class Written:
             texts.append(self._push(char))
             if self.taken_back and not before:
                 texts.clear()
-        return "".join(texts)
+        return self._handed("".join(texts))
 
     def flush(self) -> str:
         """The end of the answer: what was held back."""
@@ -80,6 +83,13 @@ class Written:
         if lead and any(map(str.isalpha, lead)):
             self.foreign = True
             return ""
+        return self._handed(text)
+
+    def _handed(self, text: str) -> str:
+        if self._blank or self.taken_back:
+            text = text.lstrip()
+            self._blank = not text
+        self.begun = self.begun or bool(text)
         return text
 
     def separated(self) -> None:

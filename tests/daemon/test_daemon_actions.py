@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from living import PARTS, WAIT_S, Life
-from sick_llm import Seen, SickLlm, Symptom, answer, calls
+from sick_llm import Caller
 
 from agent.cli.toml import literal
 from agent.lab.broker import Broker
@@ -31,19 +31,10 @@ LIGHT = {
 }
 
 
-class Model(SickLlm):
-    """Calls the tool that a question is about, and says what came of it."""
-
-    def _symptom(self, request: Seen) -> Symptom:
-        super()._symptom(request)
-        if request.path.endswith("/models"):
-            return answer("")
-        *_, last = request.body["messages"]
-        if last["role"] == "tool":
-            return answer("No." if "error" in last["content"] else "It is done.")
-        if "eggs" in last["content"]:
-            return calls(("set_timer", {"minutes": 6, "name": "eggs"}))
-        return calls(("light", {"room": "living room", "state": "off"}))
+def choose(question: str) -> tuple[str, dict[str, Any]]:
+    if "eggs" in question:
+        return "set_timer", {"minutes": 6, "name": "eggs"}
+    return "light", {"room": "living room", "state": "off"}
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +48,7 @@ def home(broker: Broker) -> Iterator[Watcher]:
 
 @pytest.fixture(scope="module")
 def living(room: Room, broker: Broker) -> Iterator[Life]:
-    with Model() as llm:
+    with Caller(choose) as llm:
         settings: dict[str, Any] = {
             "mqtt.port": broker.port,
             "mqtt.device": "actions",

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from living import PARTS, UNWANTED, VISITOR, WAIT_S, Life
 from real_mcp import RealMcp
-from sick_llm import Seen, SickLlm, Symptom, answer, calls
+from sick_llm import Caller
 
 from agent.lab.broker import Broker
 from agent.lab.resident import Resident
@@ -25,17 +25,8 @@ pytestmark = pytest.mark.room
 ON, UNLOCK = ("HassTurnOn", {"name": "lamp"}), ("HassUnlock", {"name": "front door"})
 
 
-class Model(SickLlm):
-    """Calls the tool that a question is about, and says what came of it."""
-
-    def _symptom(self, request: Seen) -> Symptom:
-        super()._symptom(request)
-        if request.path.endswith("/models"):
-            return answer("")
-        *_, last = request.body["messages"]
-        if last["role"] == "tool":
-            return answer("All right." if "error" in last["content"] else "It is done.")
-        return calls(UNLOCK if re.search("door|unlock", last["content"]) else ON)
+def choose(question: str) -> tuple[str, dict[str, Any]]:
+    return UNLOCK if re.search("door|unlock", question) else ON
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +37,7 @@ def home() -> Iterator[RealMcp]:
 
 @pytest.fixture(scope="module")
 def living(room: Room, broker: Broker, home: RealMcp) -> Iterator[Life]:
-    with Model() as llm:
+    with Caller(choose) as llm:
         settings: dict[str, Any] = {
             "mqtt.port": broker.port,
             "mqtt.device": "tools",
@@ -95,7 +86,7 @@ def test_a_typed_question_uses_a_tool_and_the_answer_is_spoken(life: Life, home:
 
 def test_a_typed_question_cannot_unlock_anything(life: Life, home: RealMcp) -> None:
     receipt = life.ask("t2", "unlock the front door")
-    assert (receipt["outcome"], receipt["heard"]) == ("answered", "All right.")
+    assert (receipt["outcome"], receipt["heard"]) == ("answered", "No.")
     assert life.wait("event/tool")["decision"] == "declined"
     assert home.calls == []
 
