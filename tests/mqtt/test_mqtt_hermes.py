@@ -243,6 +243,7 @@ def test_it_is_off_unless_it_is_wanted(
     rig.show_all()
     rig.health("ok")
     home.publish(SAY, say().payload)
+    home.flush()  # so that it comes before what the rig tells
     rig.session.show(ShowState("listening", 7))
     rig.session.show(Answer("last", ok=True))
     home.wait("result")
