@@ -94,6 +94,11 @@ def is_open(device: str, kind: str) -> Iterator[bool]:
         yield not params.read_text().startswith("closed")
 
 
+def is_running(pcm: str) -> bool:
+    """Whether the loopback card moves sound there, on whichever substream ("pcm0p": what is played to device 0)."""
+    return any("RUNNING" in status.read_text() for status in Path("/proc/asound/Loopback", pcm).glob("sub*/status"))
+
+
 def until(done: Callable[[], bool], process: subprocess.Popen[bytes] | None = None, timeout_s: float = WAIT_S) -> float:
     """Wait for what has no event (/proc); returns how long it took."""
     begun = time.monotonic()

@@ -10,14 +10,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from audio_helpers import HealthLog, tone
-from cables import ROOM_HZ, Heard, program, strength, until, write_wav
+from cables import ROOM_HZ, Heard, is_running, program, strength, until, write_wav
 from test_guest_playback import Mouth, mouth
 
 from agent.audio.pcm import RATE_HZ
 
 __all__ = ["mouth"]
 
-FAR = "plughw:CARD=Loopback,DEV=1,SUBDEV=0"  # the other end of what PipeWire opens
+# The other end of what PipeWire opens, opened after it: who comes first decides the format, and PipeWire, which takes
+# its time to open a card after a program has opened PipeWire, would be given another than it has negotiated.
+FAR = "plughw:CARD=Loopback,DEV=1,SUBDEV=0"
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +66,7 @@ def test_music_and_speech_sound_together(
     with program("aplay", "-q", "-D", "pipewire", str(song)) as music:
         speaking = mouth("pipewire")
         health.until("ok")
+        until(lambda: is_running("pcm0p"), music)
         with program("arecord", "-q", "-D", FAR, *options, str(raw)) as room:
             until(lambda: raw.exists() and raw.stat().st_size > ROOM_HZ, room)
             speaking.say(1, 2.0)
@@ -80,6 +83,7 @@ def test_the_microphone_is_heard(
 ) -> None:
     heard = capture("pipewire")
     health.until("ok", during=heard.read)
+    heard.until(lambda: is_running("pcm0c"))
     said = write_wav(tmp_path / "said.wav", tone(ROOM_HZ, 15.0), ROOM_HZ)
     with program("aplay", "-q", "-D", FAR, str(said)):
         heard.until(lambda: heard.samples > RATE_HZ and strength(heard.pcm[-8000:], 440, RATE_HZ) > 4000)
