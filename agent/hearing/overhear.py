@@ -7,9 +7,10 @@ Rules:
   in `CLUSTER` periods of `WINDOW`. A click has fewer. What is usually left is learned (`QUANTILE`), so that a bent
   loudspeaker, or a television behind it all, stops being news.
 - The wake word is looked for in the residual as well, by the same engine, gate and detector as in the sound itself:
-  from there it is heard even where the echo is much louder than the user.
+  from there it is heard even where the echo is much louder than the user. It counts where for some of its time
+  (`SOME`) a voice was there, since what is left of our own words may be like anything.
 - What the agent itself says may hold the wake word. Where it does (`agent.hearing.selfwake`), only a wake word in the
-  residual counts, and only where for much of its time a voice was there: our own is in neither.
+  residual counts, and only where for much of its time (`MOST`) a voice was there: our own is in neither.
 
 Used by one thread: the ear's.
 """
@@ -41,7 +42,7 @@ LASTS = 25  # periods after the last cluster in which a voice counts as going on
 TOLD = 50  # periods
 PATIENCE = 300  # periods after which a voice that goes on is what is usual here
 WORD = 80  # periods: what a wake word takes at most
-MOST = 0.4  # share of them
+SOME, MOST = 0.2, 0.4  # shares of them
 
 
 class Reference(Protocol):
@@ -171,7 +172,7 @@ class Overhear:
         return [each for each in detections if self._theirs(block.time_of(each.position))]
 
     def _theirs(self, at: float) -> bool:
-        return not self._guard.guarded(at) or self._voice.share >= MOST
+        return self._voice.share >= (MOST if self._guard.guarded(at) else SOME)
 
     def _once(self, found: list[Detection]) -> list[Detection]:
         """The same word is heard in the sound and in the residual."""

@@ -105,6 +105,21 @@ def test_a_wake_word_is_heard_once_though_it_is_found_twice() -> None:
     assert len(found) == 1
 
 
+@pytest.mark.parametrize(
+    ("share", "windows", "count"),
+    [(0.0, (), 0), (0.1, (), 0), (0.3, (), 1), (0.3, ((0.0, 9.0),), 0), (0.5, ((0.0, 9.0),), 1)],
+)
+def test_a_word_that_is_left_without_a_voice_is_nobodys(
+    monkeypatch: pytest.MonkeyPatch, share: float, windows: tuple[tuple[float, float], ...], count: int
+) -> None:
+    """What is left of an echo may be like anything; where we say the word ourselves, more of a voice is asked for."""
+    monkeypatch.setattr(VoiceOver, "share", share)
+    overhear = over(Config(), Guarded(*windows))
+    sound = np.pad(say("hey jarvis", voice("kal_diphone")).samples, (RATE_HZ, RATE_HZ))
+    blocks = (Block(sound[at : at + PERIOD], at, at / RATE_HZ) for at in range(0, len(sound) - PERIOD, PERIOD))
+    assert sum(len(overhear.feed(block, [])[1]) for block in blocks) == count
+
+
 @pytest.mark.parametrize(("window", "count"), [((0.0, 0.5), 1), ((0.5, 1.5), 0)])
 def test_a_word_in_our_own_is_ours(window: tuple[float, float], count: int) -> None:
     """Also without echo cancellation, which the guard does not need."""
