@@ -11,8 +11,9 @@ commands, by visitors of its own; they were looked at for figures alone.
 
 Recognisers make mistakes, which are not the matter here, and the same sound a little later may make another: each
 command is given to the first visitor of its half whose first word is understood where the command is said alone, in
-each of `TAKES` takes. `alone`: how many visitors that took; what nobody says so that it is understood is left out of
-`n`.
+each of `TAKES` takes, which begin anywhere within a period as people do: one that is understood only from one sample on
+tells nothing about a wake word. `alone`: how many visitors that took; what nobody says so that it is understood is left
+out of `n`.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ GAPS_MS = (0, 100, 200, 300, 500)
 OWN_DB = -12.0
 NOISE = 10.0  # LSB RMS: a quiet room
 NO_PARTIALS_MS = 60_000
-TAKES = 2
+TAKES = 4
 BEFORE_S, AFTER_S = 1.0, 2.0
 LOOKED_AT = (
     "what time is it",
@@ -119,9 +120,9 @@ class Hearing:
 
 
 def in_a_room(sound: Samples, seed: int = 0) -> Samples:
-    """With quiet around it, and a little noise over all; at another phase of the models for each seed."""
+    """With quiet around it, and a little noise over all; at another phase of models and periods for each seed."""
     rng = np.random.default_rng(seed)
-    before = round(BEFORE_S * RATE_HZ) + PERIOD * int(rng.integers(0, 8))
+    before = round(BEFORE_S * RATE_HZ) + int(rng.integers(0, 8 * PERIOD))
     whole = np.pad(sound, (before, round(AFTER_S * RATE_HZ)))
     return np.clip(whole + rng.normal(0, NOISE, len(whole)), -32768, 32767).astype(np.int16)
 
