@@ -170,9 +170,9 @@ def test_models_that_the_bundle_lacks_are_named(operator: Operator) -> None:
 
 def test_another_configuration_is_read_without_a_restart(operator: Operator, record_property: Record) -> None:
     pids = operator.each(Device.pid)
-    wish = {"endpoint.silence_ms": 700}
+    wish = {"endpoint.silence_ms": 800}
     checked = operator.play("--check", "--tags", "config,service", settings=wish).good()
-    assert "+endpoint.silence_ms = 700" in checked.said
+    assert "+endpoint.silence_ms = 800" in checked.said
     assert not any("silence_ms" in config for config in operator.each(Device.config).values())
     play = operator.play("--tags", "config,service", settings=wish).good()
     record_property("reload_s", play.seconds)
@@ -200,7 +200,7 @@ def test_a_configuration_by_hand_is_left_alone_where_it_is_new(operator: Operato
     assert "did you mean" in refused.said
     for name, device in operator.devices.items():
         device.machine.write(CONFIG, ours[name], 0o640)
-    operator.play(*tags, settings={"endpoint.silence_ms": 700}).good()
+    operator.play(*tags, settings={"endpoint.silence_ms": 800}).good()
 
 
 def test_a_service_that_somebody_has_stopped_is_started_with_the_new_configuration(operator: Operator) -> None:
