@@ -8,8 +8,9 @@ Rules:
 - In a pause it decodes ahead; if nobody speaks any more, that text is the final, and there is nothing left to do at the
   endpoint. Silence after the last word does not change the text, so it is not decoded again.
 - It understands words worse that stand at the very edge of the sound, and ahead of the endpoint there is but little
-  behind them. So each decode has some quiet before and behind it, which is no digital silence, since it knows rooms
-  only (`bench first-word` shows what that gains).
+  behind them. So each decode has some quiet behind it, and before it, too, unless it begins within the breath of the
+  wake word: a word that is cut off by quiet seems to begin with another sound. It is no digital silence, since the
+  model knows rooms only. (`bench first-word` shows what that gains.)
 """
 
 from __future__ import annotations
@@ -107,7 +108,8 @@ class MoonshineEngine:
         if self._length < SHORTEST_MS * RATE_HZ // 1000:
             return None
         began = self._clock()
-        sound = np.concatenate((_BEFORE, np.concatenate(self._sound) / np.float32(32768), _BEHIND))
+        before = _BEFORE if self._wake is None else _BEFORE[:0]
+        sound = np.concatenate((before, np.concatenate(self._sound) / np.float32(32768), _BEHIND))
         lines = self._transcriber.transcribe_without_streaming(sound.tolist(), RATE_HZ).lines
         done = self._clock()
         self._not_before = done + (done - began)

@@ -62,6 +62,8 @@ LOOKED_AT = (
     "when is the next full moon",
     "read me the news",
     "do i need an umbrella today",
+    "turn down the heating",
+    "how tall is mount everest",
 )
 HELD_OUT = (
     "what is the capital of france",
@@ -86,6 +88,8 @@ HELD_OUT = (
     "my glasses are broken",
     "never mind",
     "show me the way to the station",
+    "lock the front door",
+    "tell me a joke",
 )
 HALVES = (
     (LOOKED_AT, ("slt", "kal_diphone", "en-gb", "en-us+f2", "awb")),
