@@ -71,7 +71,7 @@ def test_a_bare_wake_word_is_acknowledged_and_the_sound_is_no_question(
 
 
 def test_a_hanging_sentence_is_waited_for(sitting: Sitting, speak: Callable[[str], Utterance]) -> None:
-    said = speak("set a timer for").then(speak("five minutes"), 0.8)
+    said = speak("set an alarm for").then(speak("half past seven"), 0.8)
     told = sitting.sit(in_a_room(said.samples), woken_at=RATE_HZ // 2)
     assert told.endpoint is not None
     assert told.endpoint.audio_at == pytest.approx(1.0 + said.last_loud / RATE_HZ, abs=0.15)
