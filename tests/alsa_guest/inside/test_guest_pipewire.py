@@ -20,15 +20,25 @@ __all__ = ["mouth"]
 # The other end of what PipeWire opens, opened after it: who comes first decides the format, and PipeWire, which takes
 # its time to open a card after a program has opened PipeWire, would be given another than it has negotiated.
 FAR = "plughw:CARD=Loopback,DEV=1,SUBDEV=0"
+# Left alone, PipeWire moves one channel after the other, and snd-aloop stops an end that moves them otherwise.
+INTERLEAVED = """monitor.alsa.rules = [ {
+  matches = [ { node.name = "~alsa_.*aloop.*" } ]
+  actions = { update-props = { audio.format = "S32LE" } }
+} ]
+"""
 
 
 @pytest.fixture(scope="module")
 def pipewire(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """A session with PipeWire and its manager; the loopback card is its default."""
     folder = tmp_path_factory.mktemp("run")
+    rules = folder / "wireplumber" / "wireplumber.conf.d" / "interleaved.conf"
+    rules.parent.mkdir(parents=True)
+    rules.write_text(INTERLEAVED)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(folder))
         patch.setenv("XDG_STATE_HOME", str(folder))
+        patch.setenv("XDG_CONFIG_HOME", str(folder))
         both = "pipewire & exec wireplumber"
         with program("dbus-run-session", "--", "sh", "-c", both):
             until(lambda: set(nodes()) >= {"Audio/Sink", "Audio/Source"}, timeout_s=60)
