@@ -10,7 +10,7 @@ Rules:
 - It understands words worse that stand at the very edge of the sound, and ahead of the endpoint there is but little
   behind them. So each decode has some quiet behind it, and before it, too, unless it begins within the breath of the
   wake word: a word that is cut off by quiet seems to begin with another sound. It is no digital silence, since the
-  model knows rooms only. (`bench first-word` shows what that gains.)
+  model knows rooms only. (`bench first-word` measures both: `recall` and `one_breath`.)
 """
 
 from __future__ import annotations

@@ -86,7 +86,7 @@ class Written:
         return self._handed(text)
 
     def _handed(self, text: str) -> str:
-        if self._blank or self.taken_back:
+        if self._blank:
             text = text.lstrip()
             self._blank = not text
         self.begun = self.begun or bool(text)
@@ -113,7 +113,7 @@ class Written:
     def _after_thought(self) -> None:
         self.thought = True
         if not self._holding and self._lead is None:
-            self.taken_back = True
+            self.taken_back = self._blank = True
         self._holding, self._held, self._lead, self._foreign, self._tail = False, "", "", 0, ""
 
     def _pass(self, text: str) -> str:

@@ -20,9 +20,12 @@ from machines.machine import Machine, Unsupported
 from machines.roots import RELEASES
 from machines.sound import Sound
 
+from agent.config import Config
+
 Record = Callable[[str, object], None]
 
 FIRMWARE = "/boot/firmware/config.txt"
+PATIENT_MS = Config().endpoint.silence_ms + 100  # not what it is anyway
 RASPBERRY = "dtparam=audio=on\n\n[pi4]\narm_boost=1\n"
 
 pytestmark = pytest.mark.timeout(600)
@@ -170,9 +173,9 @@ def test_models_that_the_bundle_lacks_are_named(operator: Operator) -> None:
 
 def test_another_configuration_is_read_without_a_restart(operator: Operator, record_property: Record) -> None:
     pids = operator.each(Device.pid)
-    wish = {"endpoint.silence_ms": 800}
+    wish = {"endpoint.silence_ms": PATIENT_MS}
     checked = operator.play("--check", "--tags", "config,service", settings=wish).good()
-    assert "+endpoint.silence_ms = 800" in checked.said
+    assert f"+endpoint.silence_ms = {PATIENT_MS}" in checked.said
     assert not any("silence_ms" in config for config in operator.each(Device.config).values())
     play = operator.play("--tags", "config,service", settings=wish).good()
     record_property("reload_s", play.seconds)
@@ -200,7 +203,7 @@ def test_a_configuration_by_hand_is_left_alone_where_it_is_new(operator: Operato
     assert "did you mean" in refused.said
     for name, device in operator.devices.items():
         device.machine.write(CONFIG, ours[name], 0o640)
-    operator.play(*tags, settings={"endpoint.silence_ms": 800}).good()
+    operator.play(*tags, settings={"endpoint.silence_ms": PATIENT_MS}).good()
 
 
 def test_a_service_that_somebody_has_stopped_is_started_with_the_new_configuration(operator: Operator) -> None:
@@ -309,7 +312,7 @@ def test_forth_to_an_installed_release_by_its_name_and_back_with_the_state_of_th
 def test_a_device_that_does_not_hear_again_stops_the_update(operator: Operator, record_property: Record) -> None:
     second = operator.devices["trixie"]
     before = (second.pid(), second.paths(), second.config())
-    wish = {"endpoint.silence_ms": 800}
+    wish = {"endpoint.silence_ms": PATIENT_MS}
     one_by_one = ("-e", "voice_agent_serial=1", "--tags", "config,service")
     deaf = {"bookworm": {"voice_agent_mic": "plughw:CARD=Nowhere", "voice_agent_doctor_wait_s": 5}}
     play = operator.play(*one_by_one, settings=wish, of=deaf)
@@ -319,7 +322,7 @@ def test_a_device_that_does_not_hear_again_stops_the_update(operator: Operator, 
     assert list(play.changed) == ["bookworm"]
     assert (second.pid(), second.paths(), second.config()) == before
     operator.play(*one_by_one, settings=wish).good()
-    assert all("silence_ms = 800" in config for config in operator.each(Device.config).values())
+    assert all(f"silence_ms = {PATIENT_MS}" in config for config in operator.each(Device.config).values())
 
 
 # -------------------------------------------------------------------- removal
