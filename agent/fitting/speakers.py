@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from agent import earcons
 from agent.audio import alsa
 from agent.audio.alsa import Direction
 from agent.audio.pcm import Samples
@@ -10,7 +11,6 @@ from agent.fitting.asking import Asker
 from agent.fitting.draft import Draft
 from agent.fitting.loudspeaker import SpeakerTrouble, play
 from agent.models import ModelMissing
-from agent.speaking import earcons
 from agent.speaking.say import Reader
 from agent.speaking.tts import SpeechError
 from agent.speaking.voices import voices

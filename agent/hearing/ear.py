@@ -213,8 +213,8 @@ class Ear:
                     self._listening = None
             case SetPatience(turn, silence_ms, heard_ms) if self._listening and self._listening.turn == turn:
                 self._listening.be_patient(silence_ms, heard_ms)
-            case Earcon(turn) if self._listening and self._listening.turn == turn:
-                self._listening.expect_sound()
+            case Earcon(turn, name) if self._listening and self._listening.turn == turn:
+                self._listening.expect_sound(name)
             case SetPatience() | Earcon():
                 pass  # of a turn in which nobody listens any more
             case unknown:

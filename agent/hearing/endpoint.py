@@ -12,8 +12,6 @@ Theory:
 - After a wake word the first voice may be its own end, for it is detected -71 to +37 ms (up to 200 for some voices)
   around its last sound; after a reply it may be the agent's, dying away in the room. So voice that runs on from `since`
   counts only once it has lasted `TAIL` longer; voice that begins after a break counts at once.
-- So too where the agent makes a sound itself while it listens (`sound`): what begins while that may be heard counts
-  once it lasts longer than the sound can.
 - How much silence is enough may depend on what was said (`hint`). A hint holds for the words that were known when it
   was made: once speech is heard that is newer, the usual silence counts again.
 """
@@ -85,15 +83,6 @@ class _Hint:
     silence: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Doubt:
-    """Voice that begins between two positions counts only if it lasts until the third."""
-
-    begins: int
-    begun_by: int
-    until: int
-
-
 class Endpointer:
     """Incremental: periods -> events. After `Ended` it says nothing more.
 
@@ -117,7 +106,7 @@ class Endpointer:
         self._since = since
         self._hint = _Hint(since, self._silence)
         self._least_db = least_db
-        self._doubts = [_Doubt(0, since + PERIOD, since + TAIL)] if after_voice else []
+        self._tail = since + TAIL if after_voice else since
         self._window: deque[Period] = deque(maxlen=WINDOW)
         self._run: int | None = None  # where the present stretch of voice began
         self._started = False
@@ -137,10 +126,6 @@ class Endpointer:
     def hint(self, position: int, silence_ms: int) -> None:
         """So much silence is enough, as long as no speech goes on behind `position`."""
         self._hint = _Hint(position, silence_ms * RATE_HZ // 1000)
-
-    def sound(self, begins: int, ends: int) -> None:
-        """The agent's own sound may be heard between these positions."""
-        self._doubts.append(_Doubt(begins, ends, ends))
 
     def flush(self) -> list[EndpointEvent]:
         """Nothing is held back: the end of audio is not the end of speech."""
@@ -176,8 +161,8 @@ class Endpointer:
         if self._run is None:
             self._run = next(period.position for period in self._window if period.voiced)
         if not self._started:
-            if any(doubt.begins <= self._run <= doubt.begun_by and end < doubt.until for doubt in self._doubts):
-                return []  # perhaps but the end of the wake word, or our own sound
+            if self._run <= self._since + PERIOD and end < self._tail:
+                return []  # perhaps but the end of the wake word, or of our own reply
             self._started = True
             self._last = end
             return [Started(max(self._run, self._since))]

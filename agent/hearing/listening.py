@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import median
 from typing import assert_never
 
-from agent.audio.pcm import RATE_HZ, Block
+from agent.audio.pcm import PERIOD, RATE_HZ, Block
 from agent.clock import Clock
+from agent.commands import EarconName
 from agent.config import EndpointSection
 from agent.events import Endpoint, Event, SpeechStarted, Turn
 from agent.hearing.asr import Asr
@@ -15,12 +18,11 @@ from agent.hearing.endpoint import Ended, Endpointer, EndpointEvent, Paused, Per
 from agent.hearing.hiss import end_of_hiss, hisses
 from agent.hearing.lead import DECIDED, WAKE, pause_after_wake, quietest_before
 from agent.hearing.nearness import Nearness, nearness
+from agent.hearing.ownnotes import LENGTH, OwnNotes
 from agent.hearing.preroll import Preroll
 
 ONSET = 25 * RATE_HZ // 100  # samples before the first voiced one: an "s" or "f" is hardly voice
 NOISY_ONSET = 70 * RATE_HZ // 100
-# Samples within which an own sound is over: on its way for up to 0.15 s, 0.22 s long, and the room dies away.
-OWN_SOUND = 45 * RATE_HZ // 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +66,7 @@ class Listening:
         self._started: int | None = None  # where the first speech begins
         self._paused = False
         self._near = Nearness()
+        self._own: OwnNotes | None = None
 
     def begin(self, since: int | None, word: str | None, first_word_ms: int | None = None) -> None:
         """Start with what has been heard since position `since`, where the wake `word` ended; without them, with what
@@ -103,10 +106,11 @@ class Listening:
         if self._endpointer is not None and not self._undecided:
             self._endpointer.hint(self._opened + heard_ms * RATE_HZ // 1000, silence_ms)
 
-    def expect_sound(self) -> None:
+    def expect_sound(self, name: EarconName) -> None:
         """A short sound of the agent's own is about to be heard."""
-        if self._endpointer is not None:
-            self._endpointer.sound(self._preroll.end, self._preroll.end + OWN_SOUND)
+        begins = self._preroll.end
+        still = [each.level_db for each in self._preroll.periods_since(begins - RATE_HZ) if not each.voiced]
+        self._own = OwnNotes(name, begins, median(still) if still else -math.inf)
 
     def _decide(self, wake: _Wake) -> None:
         """Open the recogniser as soon as it is clear where the command begins."""
@@ -144,8 +148,17 @@ class Listening:
 
     def _judge(self, periods: Iterable[Period]) -> None:
         assert self._endpointer is not None, "begin comes first"
-        for event in self._endpointer.feed(periods):
+        for event in self._endpointer.feed(self._without_own(period) for period in periods):
             self._tell(event)
+
+    def _without_own(self, period: Period) -> Period:
+        """Not voiced where it is but our own sound."""
+        if self._own is None or not period.voiced or not self._own.expected(period.position):
+            return period
+        begins = period.position + PERIOD - LENGTH - 1
+        sound, start = self._preroll.since(begins)
+        ours = start == begins and self._own.alone(sound[: LENGTH + 1])
+        return replace(period, voiced=False) if ours else period
 
     def _tell(self, event: EndpointEvent) -> None:
         match event:

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import soxr
 
-from agent import engines
+from agent import earcons, engines
 from agent.audio.pcm import PERIOD, RATE_HZ, Block, Samples
 from agent.commands import Command, Earcon, SetPatience, StartListening
 from agent.config import AsrSection, Config
@@ -39,7 +39,6 @@ from agent.hearing.spotter import Spotter
 from agent.hearing.wake import Detection, WakeEngine
 from agent.lab.acoustics import amplified, reverberant
 from agent.requests import Intent, ListenRequest
-from agent.speaking import earcons
 
 OWN_DELAY_S, OWN_T60_S = 0.08, 0.3
 LOUDER_DB = 2.0  # than visitors: the loud part of a sound
@@ -269,7 +268,7 @@ class _Room:
                 self._listening.be_patient(silence_ms, heard_ms)
             case Earcon() if self._listening and not self._listening.over:
                 self._sounds.append(self._now)
-                self._listening.expect_sound()
+                self._listening.expect_sound(command.name)
                 self._mix(command)
             case _:
                 pass

@@ -12,11 +12,11 @@ import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
+from agent import earcons
 from agent.clock import Clock
 from agent.config import Config
 from agent.events import Event, Turn
 from agent.requests import own
-from agent.speaking import earcons
 from agent.speaking.player import Began, Drained, Played, Player, PlayerReport, PlayingFailed
 from agent.speaking.speech import MouthCommand, Prepare, Speech
 from agent.speaking.synthesis import Synthesis

@@ -24,6 +24,7 @@ from typing import assert_never
 
 import numpy as np
 
+from agent import earcons
 from agent.audio.pcm import Samples
 from agent.commands import Earcon, EarconName, Hush, SetVolume, Speak
 from agent.events import (
@@ -40,7 +41,6 @@ from agent.events import (
     TtsFirst,
     Turn,
 )
-from agent.speaking import earcons
 from agent.speaking.player import Began, Drained, Played, Player, PlayerReport, PlayingFailed
 from agent.speaking.reply import Reply
 from agent.speaking.synthesis import Spoken, Synthesis, Unspoken

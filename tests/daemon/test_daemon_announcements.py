@@ -14,6 +14,7 @@ import pytest
 import soxr
 from living import PARTS, VISITOR, WAIT_S, Life, loudest, question
 
+from agent import earcons
 from agent.audio.pcm import RATE_HZ, Samples
 from agent.lab.broker import Broker
 from agent.lab.resident import Resident
@@ -21,7 +22,6 @@ from agent.lab.room import Room
 from agent.lab.theatre import Visitors
 from agent.lab.visitor import say
 from agent.lab.watch import Watcher
-from agent.speaking import earcons
 
 pytestmark = pytest.mark.room
 STORY = "There was a king who lived by the sea. " * 8

@@ -13,6 +13,7 @@ import pytest
 import soxr
 from hearing_helpers import WAIT_S, Notes, Tape, among, pcm, silence
 
+from agent import earcons
 from agent.audio.pcm import RATE_HZ, Block, Samples
 from agent.commands import Earcon, EarconName, SetMute, SetPatience, StartListening, StopListening
 from agent.config import Config, EndpointSection, WakeSection, WakeWord
@@ -21,7 +22,6 @@ from agent.hearing.ear import STALE_S, Ear
 from agent.hearing.wake import WakeModelError
 from agent.lab.acoustics import crowd, reverberant, with_noise
 from agent.lab.visitor import Utterance, Voice, say, voice
-from agent.speaking import earcons
 
 pytestmark = pytest.mark.room
 SLT = voice("flite slt")
@@ -344,6 +344,23 @@ def test_whoever_speaks_into_the_own_sound_is_heard(rigs: Callable[..., Rig], he
     fed_from = end.at.mono - len(rig.asr.heard(1)) / RATE_HZ
     assert begins - 0.6 < fed_from <= begins
     assert end.audio_at == pytest.approx(BEFORE_S + said.ends[1] / RATE_HZ, abs=0.06)
+
+
+@pytest.mark.parametrize("word", ["stop", "louder", "yes", "no"])
+@pytest.mark.parametrize("name", ["slt", "rms", "kal_diphone", "en-gb-x-rp"])
+def test_a_single_word_that_begins_with_the_own_sound_is_heard(
+    rigs: Callable[..., Rig], hello: Utterance, word: str, name: str
+) -> None:
+    """It lasts no longer than the sound, and was taken for it and lost."""
+    said = hello.then(say(word, voice(name)), 0.3)
+    rung_at = BEFORE_S + said.ends[0] / RATE_HZ + 0.3
+    rig = rigs(in_the_room(among(said.samples, 10, BEFORE_S, 1.5), "wake", rung_at, -12.0))
+    chime(rig)
+    _, started, end = rig.play()
+    assert isinstance(started, SpeechStarted)
+    assert isinstance(end, Endpoint)
+    assert end.cause == "silence"
+    assert end.audio_at == pytest.approx(BEFORE_S + said.ends[1] / RATE_HZ, abs=0.1)
 
 
 def test_of_silence_the_recogniser_hears_nothing(rigs: Callable[..., Rig], hello: Utterance) -> None:

@@ -87,28 +87,6 @@ def test_voice_that_runs_on_after_the_wake_word_is() -> None:
     assert run("v45 s8 v40 s70", since=40, after_wake=True)[0] == Started(53)
 
 
-def test_an_own_sound_and_its_echo_are_not_the_user_s_speech() -> None:
-    point = endpointer(40 * PERIOD, after_wake=True)
-    point.feed(pattern("v45 s30"))
-    point.sound(75 * PERIOD, 120 * PERIOD)
-    assert point.feed(pattern("s5 v30 s300", start=75 * PERIOD)) == [Ended(40 * PERIOD, "no_speech")]
-
-
-def test_whoever_speaks_through_the_own_sound_is_heard_from_the_first_word() -> None:
-    point = endpointer(40 * PERIOD, after_wake=True)
-    point.sound(75 * PERIOD, 120 * PERIOD)
-    events = point.feed(pattern("v45 s35 v60 s70"))
-    assert events[0] == Started(80 * PERIOD)
-    assert events[-1] == Ended(140 * PERIOD, "silence")
-
-
-def test_whoever_speaks_already_is_not_doubted_for_a_sound() -> None:
-    point = endpointer()
-    assert point.feed(pattern("v20")) == [Started(0)]
-    point.sound(20 * PERIOD, 60 * PERIOD)
-    assert point.feed(pattern("v10 s70", start=20 * PERIOD))[-1] == Ended(30 * PERIOD, "silence")
-
-
 def test_after_complete_words_a_short_silence_is_enough() -> None:
     point = endpointer()
     point.feed(pattern("v50 s20"))

@@ -62,13 +62,17 @@ def test_a_cable_from_the_speaker_to_the_microphone(plug: str, tmp_path: Path, t
 
 
 def whole_take(folder: Path, cable: dict[str, Value]) -> dict[str, dict[str, Any]]:
-    """What the chirps told, of a take in which no sound was lost. The buffers are as long as they may be."""
+    """What the chirps told, of a take in which no sound was lost. The buffers are as long as they may be.
+
+    A loopback whose emulated timer came late has lost sound without an xrun at either end: chirps then arrive unevenly.
+    """
     patient: dict[str, Value] = {"audio__speaker__latency_ms": LATENCY_MS, "audio__mic__buffer_ms": 2000}
     for _ in range(TAKES):
         found = examined(folder, "sound", **cable, **patient)
-        if found["sound xruns"]["severity"] == "ok":
+        if found["sound xruns"]["severity"] == "ok" and found["sound rate error"]["figures"]["ppm"] is not None:
             return found
-    pytest.skip(f"the emulated processor is too busy: each take lost sound ({found['sound xruns']['detail']})")
+    lost = ", ".join(found[f"sound {name}"]["detail"] for name in ("xruns", "rate error"))
+    pytest.skip(f"the emulated processor is too busy: each take lost sound ({lost})")
 
 
 def test_who_has_the_card_is_named_and_nobody_else(tmp_path: Path) -> None:

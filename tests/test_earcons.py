@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import soxr
 
+from agent import earcons
 from agent.audio.pcm import RATE_HZ, Samples
 from agent.commands import EarconName
 from agent.models import installed
-from agent.speaking import earcons
 
 
 @pytest.mark.parametrize("name", get_args(EarconName))
