@@ -23,7 +23,8 @@ ABOUT: Mapping[str, str] = {
     "models": "the installed models beside the catalogue; `remedy` is the command that renews them",
     "transcript": "what was said; partials come at QoS 0, the final text at QoS 1",
     "reply": "the answer when it is over, and as much of it as was really heard",
-    "turn": "the receipt of a turn: where the time went between your last word and the first of the answer",
+    "turn": "the receipt of a turn: where the time went between your last word and the first of the answer; `outcome` "
+    "is `continued` where you only paused, and the next turn has the whole sentence",
     "event/wake": "the wake word was heard",
     "event/bargein": "it was heard while the agent spoke",
     "event/intent": "a local command was understood, or the language model called one; its slots are keys of their own",

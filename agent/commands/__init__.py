@@ -8,7 +8,7 @@ from __future__ import annotations
 from agent.commands.actions import Act
 from agent.commands.base import EarconName, Outcome, Scalar
 from agent.commands.device import ChangeSetting, Examine, Restart, TurnEnded
-from agent.commands.hearing import SetMute, SetPatience, StartListening, StopListening
+from agent.commands.hearing import ListenOn, SetMute, SetPatience, StartListening, StopListening
 from agent.commands.neighbours import Bid, Claim
 from agent.commands.shown import (
     Answer,
@@ -42,6 +42,7 @@ __all__ = [
     "Hush",
     "IntentDone",
     "KeepTimers",
+    "ListenOn",
     "Outcome",
     "Restart",
     "Scalar",
@@ -63,6 +64,7 @@ __all__ = [
 
 Command = (
     StartListening
+    | ListenOn
     | StopListening
     | AskLlm
     | CancelLlm

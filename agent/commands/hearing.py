@@ -22,6 +22,16 @@ class StartListening:
 
 
 @dataclass(frozen=True, slots=True)
+class ListenOn:
+    """The user has gone on speaking after the endpoint of the turn `of`: what was said in it, and what comes, is the
+    utterance of `turn`."""
+
+    turn: Turn
+    of: Turn
+    persona: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SetPatience:
     """How much silence ends the utterance, as long as no more is said than what the recogniser has written.
 

@@ -41,6 +41,12 @@ class EndpointSection(Section):
     complete_ms: Annotated[int, Field(ge=100, le=250)] = Field(
         250, description="silence that is enough after a complete command or question; never more than silence_ms"
     )
+    asking_ms: Annotated[int, Field(ge=100, le=5000)] = Field(
+        450,
+        description="silence after which the language model is asked what may go on; whoever goes on before it answers "
+        "is listened to. Never more than silence_ms, and as long as that where the model may act (tools, Home "
+        "Assistant)",
+    )
     hanging_ms: Annotated[int, Field(ge=700, le=5000)] = Field(
         1000,
         description='silence that it takes after words that have to go on ("set a timer for"); at least silence_ms',
@@ -60,10 +66,12 @@ class EndpointSection(Section):
         return self
 
     def patience_ms(self, hint: Hint) -> int:
-        """The silence that ends an utterance whose last words seem to be complete, hanging, or neither."""
+        """The silence that ends an utterance that seems to be this."""
         match hint:
             case "complete":
                 return min(self.complete_ms, self.silence_ms)
+            case "asking":
+                return min(self.asking_ms, self.silence_ms)
             case "hanging":
                 return max(self.hanging_ms, self.silence_ms)
             case "open":

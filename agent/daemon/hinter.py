@@ -33,9 +33,10 @@ class Hinter:
         if (text, language) == self._last:
             return self._hint
         by_words = completeness(text, None, language)
+        unsure: Hint = "open" if by_words == "asking" else by_words  # it may be a command all the same
         left = A_SECOND - sum(now - at < 1.0 for at in self._matched)
         if not text or left <= (RESERVED if by_words == "hanging" else 0):
-            return by_words
+            return unsure
         self._matched.append(now)
         self._hint = completeness(text, self._match(text, language), language)
         self._last = text, language

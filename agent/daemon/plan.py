@@ -18,7 +18,7 @@ from agent.dialogue.cast import Cast
 from agent.dialogue.quiet import Hours
 from agent.dialogue.state import Patience, Rules
 from agent.engines import Engines
-from agent.events import Phase
+from agent.events import Hint, Phase
 from agent.hearing.recogniser import child_spec
 from agent.hearing.words import wake_name
 from agent.process import ChildSpec
@@ -120,8 +120,24 @@ def rules_of(config: Config) -> Rules:
         local_first=config.intents.local_first,
         cast=cast_of(config),
         actions={section.name: section.compiled() for section in config.actions},
-        patience=Patience(*(config.endpoint.patience_ms(hint) for hint in ("open", "complete", "hanging"))),
+        patience=_patience(config),
     )
+
+
+def _patience(config: Config) -> Patience:
+    """A question may be asked early that is taken back if it goes on; what a model has done with it is not."""
+    asking: Hint = "open" if _acts(config) else "asking"
+    return Patience(
+        {hint: config.endpoint.patience_ms(asking if hint == "asking" else hint) for hint in get_args(Hint)}
+    )
+
+
+def _acts(config: Config) -> bool:
+    """Whether a language model may do something with a question, other than answer it."""
+    tools = config.tools
+    kinds = {config.llm.profiles[name].kind for name in personas.profiles(config)}
+    tooled = bool(tools.own) or tools.actions or any(each.allow for each in tools.mcp.values())
+    return tooled or "home_assistant" in kinds
 
 
 def changed_keys(old: Config, new: Config) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from agent.commands import AskLlm, Command, ShowReply, StartListening, TurnEnded
+from agent.commands import AskLlm, Command, ListenOn, ShowReply, StartListening, TurnEnded
 from agent.events import Audible, ClauseReady, Endpoint, Event, Final, ReplyDelta, TtsFirst, Turn, Wake
 from agent.requests import shown
 
@@ -83,6 +83,8 @@ class Receipts:
                     marks = self._marks(turn)
                     marks.wake_ms = round((wake.at.mono - wake.audio_at) * 1000)
                     marks.word = wake.word
+            case ListenOn(turn=turn, of=of):
+                self._marks(turn).word, self._marks(turn).wake_ms = self._marks(of).word, self._marks(of).wake_ms
             case AskLlm(turn=turn):
                 self._marks(turn).asked_llm = True
             case ShowReply(turn=turn, heard=heard):

@@ -31,6 +31,7 @@ from agent.commands import (
     Earcon,
     Hush,
     IntentDone,
+    ListenOn,
     SetMute,
     SetPatience,
     SetVolume,
@@ -62,8 +63,8 @@ from agent.thinking.llm import Thinker
 
 FAREWELL_S = 1.0
 Deed = (
-    StartListening | SetPatience | StopListening | SetMute | AskLlm | CancelLlm | Confirmed | IntentDone | Speak | Hush
-    | Duck | Earcon | SetVolume
+    StartListening | ListenOn | SetPatience | StopListening | SetMute | AskLlm | CancelLlm | Confirmed | IntentDone
+    | Speak | Hush | Duck | Earcon | SetVolume
 )  # fmt: skip
 
 log = logging.getLogger(__name__)
@@ -246,7 +247,7 @@ class Rooms:
                 house.playback.prepare()
                 house.mouth.prepare(persona)
                 house.thinker.warm(persona)
-            case SetPatience() | StopListening() | SetMute():
+            case ListenOn() | SetPatience() | StopListening() | SetMute():
                 house.ear.do(deed)
             case AskLlm(persona=persona):
                 house.thinker.do(deed)

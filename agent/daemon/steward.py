@@ -27,6 +27,7 @@ from agent.commands import (
     Hush,
     IntentDone,
     KeepTimers,
+    ListenOn,
     Restart,
     SetMute,
     SetPatience,
@@ -82,7 +83,7 @@ class Steward:
         receipt = self._receipts.done(command, now.wall)
         self._storm.see(command, now)
         match command:
-            case StartListening() | SetPatience() | StopListening() | SetMute() | AskLlm() | CancelLlm():
+            case StartListening() | ListenOn() | SetPatience() | StopListening() | SetMute() | AskLlm() | CancelLlm():
                 self._rooms.do(command)
             case Act():
                 self._rooms.act(command)

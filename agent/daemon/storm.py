@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable
 
-from agent.commands import Command, StartListening, TurnEnded
+from agent.commands import Command, ListenOn, StartListening, TurnEnded
 from agent.events import Event, Health, Instant, Turn
 
 LIMIT, CALM = 10, 5
@@ -30,6 +30,8 @@ class WakeStorm:
     def see(self, command: Command, now: Instant) -> None:
         match command:
             case StartListening(turn=turn, since=float()):
+                self._woken = turn
+            case ListenOn(turn=turn, of=of) if of == self._woken:
                 self._woken = turn
             case TurnEnded(turn=turn, outcome=outcome, transcript="", reply="") if (
                 turn == self._woken and outcome != "yielded"

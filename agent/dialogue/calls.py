@@ -24,7 +24,7 @@ def called(state: State, event: IntentCalled) -> Step:
         return state, (origin.failed("too late: nothing was done"),)
     if isinstance(state.activity, Thinking):
         # What the model does itself is not done once more where it then has nothing to say.
-        state = enter(state, replace(state.activity, fallback=None))
+        state = enter(state, replace(state.activity, fallback=None, revocable=False))
     if intent.name == INTENT:
         after, commands = actions.perform(state, event.at, intent, origin)
     elif intent.name in timers.INTENTS:

@@ -24,20 +24,32 @@ from agent.dialogue.duck import Ducking
 from agent.dialogue.group import Group
 from agent.dialogue.quiet import Hours
 from agent.dialogue.timerbook import Book
-from agent.events import AsrFailed, Endpoint, Final, Hint, Part, Partial, Phase, SpeechStarted, Status, Turn
+from agent.events import (
+    AsrFailed,
+    Endpoint,
+    Final,
+    Hint,
+    Part,
+    Partial,
+    Phase,
+    SpeechResumed,
+    SpeechStarted,
+    Status,
+    Turn,
+)
 from agent.requests import Intent, SayRequest, Value
+
+USUAL: Mapping[Hint, int] = MappingProxyType({"complete": 250, "asking": 450, "hanging": 1000, "open": 700})
 
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """Silence in ms that ends an utterance: as a rule, after complete words, after words that have to go on."""
+    """Silence in ms that ends an utterance, by what it is so far; "open" is the rule."""
 
-    open_ms: int = 700
-    complete_ms: int = 250
-    hanging_ms: int = 1000
+    milliseconds: Mapping[Hint, int] = field(default_factory=lambda: USUAL)
 
     def after(self, hint: Hint) -> int:
-        return {"complete": self.complete_ms, "hanging": self.hanging_ms, "open": self.open_ms}[hint]
+        return self.milliseconds[hint]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +87,7 @@ class Rules:
     local_first: bool = True
     cast: Cast = field(default_factory=Cast)
     actions: Mapping[str, Action] = field(default_factory=dict)
-    patience: Patience = Patience()
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +109,7 @@ class Listening:
     hint: Hint = "open"
 
 
-HearingEvent = SpeechStarted | Partial | Endpoint | Final | AsrFailed
+HearingEvent = SpeechStarted | Partial | Endpoint | SpeechResumed | Final | AsrFailed
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,10 +134,14 @@ class Transcribing:
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """The LLM has been asked and has not begun to answer. `fallback`: what we can answer ourselves if it cannot."""
+    """The LLM has been asked and has not begun to answer. `fallback`: what we can answer ourselves if it cannot.
+
+    `revocable`: nothing but a question has gone out, so whoever asked may go on speaking.
+    """
 
     until: float
     fallback: Intent | None = None
+    revocable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

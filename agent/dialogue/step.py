@@ -56,6 +56,7 @@ from agent.events import (
     SettingChanged,
     SpeechDone,
     SpeechFailed,
+    SpeechResumed,
     SpeechStarted,
     TimersKept,
     ToolUsed,
@@ -68,8 +69,8 @@ from agent.events import (
 __all__ = ["deadline", "step"]
 
 TurnEvent = (
-    SpeechStarted | Partial | Endpoint | Final | AsrFailed | ReplyDelta | ReplyDone | LlmFailed | ConfirmDue | ToolUsed
-    | IntentCalled | Acted
+    SpeechStarted | Partial | Endpoint | SpeechResumed | Final | AsrFailed
+    | ReplyDelta | ReplyDone | LlmFailed | ConfirmDue | ToolUsed | IntentCalled | Acted
     | SpeechDone | SpeechFailed | ClauseReady | TtsFirst | Audible | Paused | Resumed
 )  # fmt: skip
 
@@ -145,7 +146,7 @@ def _in_turn(state: State, event: TurnEvent) -> Step:
             return overheard(state, event)
         case Endpoint() | Final() | AsrFailed() if state.talk.question:
             return answered(state, event) or hearing(state, event)
-        case SpeechStarted() | Partial() | Endpoint() | Final() | AsrFailed():
+        case SpeechStarted() | Partial() | Endpoint() | SpeechResumed() | Final() | AsrFailed():
             return hearing(state, event)
         case ReplyDelta() | ReplyDone() | LlmFailed() | ConfirmDue() | ToolUsed():
             return replying(state, event)

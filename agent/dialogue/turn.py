@@ -13,7 +13,8 @@ from agent.dialogue.followup import waits, wanted
 from agent.dialogue.patience import follow
 from agent.dialogue.phrases import phrase
 from agent.dialogue.replies import begin, end, fail, leave, silence, speak, speaking_until
-from agent.dialogue.state import Listening, Speaking, State, Step, Thinking, Transcribing, enter
+from agent.dialogue.resumption import kept, resumed
+from agent.dialogue.state import HearingEvent, Listening, Speaking, State, Step, Thinking, Transcribing, enter
 from agent.dialogue.timerchoice import chosen
 from agent.events import (
     AsrFailed,
@@ -26,6 +27,7 @@ from agent.events import (
     ReplyDone,
     SpeechDone,
     SpeechFailed,
+    SpeechResumed,
     SpeechStarted,
     ToolUsed,
     Wake,
@@ -80,7 +82,7 @@ def _follow_up(state: State, now: float) -> Step:
     return enter(begun, listening), (StartListening(begun.turn, None, round(wait * 1000), persona),)
 
 
-def hearing(state: State, event: SpeechStarted | Partial | Endpoint | Final | AsrFailed) -> Step:
+def hearing(state: State, event: HearingEvent) -> Step:
     """What the ear tells of the current turn. Out of place (already transcribed, say), it is ignored."""
     now = event.at.mono
     match (state.activity, event):
@@ -99,6 +101,8 @@ def hearing(state: State, event: SpeechStarted | Partial | Endpoint | Final | As
             transcribing = enter(state, Transcribing(now + state.rules.final_limit + state.loading))
             late = state.loading and state.rules.cast.languages  # it has just begun to load
             return transcribing, (Earcon(state.turn, "thinking"),) if late else ()
+        case (Transcribing() | Thinking(), SpeechResumed()):
+            return resumed(state, event)
         case (Listening() | Transcribing(), Final(text=text, intent=intent)):
             return _understood(state, now, event.at.wall, text, intent)
         case (Listening() | Transcribing(), AsrFailed(reason=reason)):
@@ -129,7 +133,7 @@ def ask(state: State, now: float, wall: datetime, text: str, intent: Intent | No
     fresh = tuple(past for past in state.history if now - past.at <= state.rules.history_for)
     persona = state.talk.persona
     history: tuple[Exchange, ...] = tuple(past.exchange for past in fresh if past.persona == persona)
-    thinking = Thinking(now + state.rules.thinking_limit, fallback=intent)
+    thinking = Thinking(now + state.rules.thinking_limit, fallback=intent, revocable=True)
     return replace(state, activity=thinking, history=fresh), (AskLlm(state.turn, text, history, persona),)
 
 
@@ -145,7 +149,7 @@ def replying(state: State, event: ReplyDelta | ReplyDone | LlmFailed | ConfirmDu
         case (_, ConfirmDue()):
             return confirmation.asked(state, event)
         case (_, ToolUsed()):
-            return state, (_used(state, event),)
+            return kept(state), (_used(state, event),)
         case (Thinking() | Speaking(complete=False), ReplyDelta()):
             return _write(state, now, event)
         case (Thinking(fallback=Intent() as intent), ReplyDone() | LlmFailed()):

@@ -14,7 +14,7 @@ from __future__ import annotations
 from agent.events.actions import Acted
 from agent.events.base import Cause, Hint, Instant, PanelAction, Part, Phase, Status, Turn
 from agent.events.device import ClockChanged, DeadlinePassed, Health, MuteSwitched, Pressed, Requested, SettingChanged
-from agent.events.hearing import AsrFailed, Endpoint, Final, Partial, SpeechStarted, VoiceOver, Wake
+from agent.events.hearing import AsrFailed, Endpoint, Final, Partial, SpeechResumed, SpeechStarted, VoiceOver, Wake
 from agent.events.neighbours import PeersChanged, RivalClaimed, RivalWoke
 from agent.events.speaking import Audible, ClauseReady, Paused, Resumed, SpeechDone, SpeechFailed, TtsFirst
 from agent.events.store import TimersKept
@@ -54,6 +54,7 @@ __all__ = [
     "SettingChanged",
     "SpeechDone",
     "SpeechFailed",
+    "SpeechResumed",
     "SpeechStarted",
     "Status",
     "TimersKept",
@@ -67,6 +68,7 @@ __all__ = [
 Event = (
     Wake
     | VoiceOver
+    | SpeechResumed
     | SpeechStarted
     | Partial
     | Endpoint

@@ -10,7 +10,7 @@ Turn = int
 Part = Literal["mic", "speaker", "wake", "asr", "llm", "tts", "mqtt", "disk"]
 Status = Literal["ok", "loading", "degraded", "failed"]
 Phase = Literal["idle", "listening", "thinking", "speaking"]
-Hint = Literal["complete", "hanging", "open"]
+Hint = Literal["complete", "asking", "hanging", "open"]
 Cause = Literal["silence", "no_speech", "too_long"]
 PanelAction = Literal["listen", "stop", "mute"]
 

@@ -67,6 +67,15 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class SpeechResumed:
+    """After the endpoint of this turn the user went on speaking: it was a pause."""
+
+    at: Instant
+    turn: Turn
+    audio_at: float
+
+
+@dataclass(frozen=True, slots=True)
 class Final:
     """What was said; "" if nothing intelligible. `intent` is attached by the inbox driver."""
 

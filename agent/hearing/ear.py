@@ -22,7 +22,7 @@ from typing import Protocol, assert_never
 
 from agent.audio.pcm import Block
 from agent.clock import Clock
-from agent.commands import Duck, Earcon, SetMute, SetPatience, StartListening, StopListening
+from agent.commands import Duck, Earcon, ListenOn, SetMute, SetPatience, StartListening, StopListening
 from agent.config import Config
 from agent.events import Event, Health, Wake
 from agent.hearing import wakewords
@@ -67,7 +67,7 @@ class Counters:
     gaps: int = 0
 
 
-EarCommand = StartListening | SetPatience | StopListening | SetMute | Duck | Earcon
+EarCommand = StartListening | ListenOn | SetPatience | StopListening | SetMute | Duck | Earcon
 
 
 class Ear:
@@ -197,16 +197,18 @@ class Ear:
             match command:
                 case Duck():
                     if self._barge_in:
-                        self._barge_in.duck(command, free=self._listening is None)
+                        self._barge_in.duck(command, free=self._listening is None or self._listening.over)
                 case SetMute(on):
                     self._mute(spotter, on)
                 case _:
                     self._obey_turn(command)
 
-    def _obey_turn(self, command: StartListening | SetPatience | StopListening | Earcon) -> None:
+    def _obey_turn(self, command: StartListening | ListenOn | SetPatience | StopListening | Earcon) -> None:
         match command:
             case StartListening():
                 self._listen(command)
+            case ListenOn():
+                self._listen_on(command)
             case StopListening(turn):
                 self._asr.cancel(turn)
                 if self._listening and self._listening.turn == turn:
@@ -226,13 +228,20 @@ class Ear:
         parts = (self._config.endpoint, self._preroll, self._asr, self._emit, self._clock)
         self._listening = Listening(command.turn, *parts, command.persona)
         self._listening.begin(since, self._word if since is not None else None, command.first_word_ms)
-        self._close_if_over()
+        self._close_if_done()
+
+    def _listen_on(self, command: ListenOn) -> None:
+        """Where the sound was lost meanwhile, what comes is all there is."""
+        if self._listening and self._listening.over and self._listening.turn == command.of:
+            self._listening.go_on(command.turn)
+        else:
+            self._listen(StartListening(command.turn, persona=command.persona))
 
     def _mute(self, spotter: Spotter, on: bool) -> None:
         self._muted = on
-        if self._listening:
+        if self._listening and not self._listening.over:
             self._asr.cancel(self._listening.turn)
-            self._listening = None
+        self._listening = None
         self._forget(spotter)
 
     def _forget(self, spotter: Spotter) -> None:
@@ -259,12 +268,12 @@ class Ear:
             self._ledger.heard(len(block.pcm), block.position + len(block.pcm))
         if self._listening:
             self._listening.hear(block, periods(voice))
-            self._close_if_over()
+            self._close_if_done()
         for detection in self._barge_in.hear(block, detections) if self._barge_in else detections:
             self._wake(detection)
 
-    def _close_if_over(self) -> None:
-        if self._listening and self._listening.over:
+    def _close_if_done(self) -> None:
+        if self._listening and self._listening.done:
             self._listening = None
 
     def _wake(self, found: Detection) -> None:

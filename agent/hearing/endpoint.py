@@ -12,6 +12,9 @@ Theory:
 - After a wake word the first voice may be its own end, for it is detected -71 to +37 ms (up to 200 for some voices)
   around its last sound; after a reply it may be the agent's, dying away in the room. So voice that runs on from `since`
   counts only once it has lasted `TAIL` longer; voice that begins after a break counts at once.
+- Whoever goes on speaking after the end has only paused. To take it up again (`go_on`) it has to be speech that is
+  surer than within the utterance: more voice (`SURELY` periods of `WINDOW`), that is louder than the room's as a
+  beginning has to be, and less far under the loudest period (`RESUMED_DB`).
 - How much silence is enough may depend on what was said (`hint`). A hint holds for the words that were known when it
   was made: once speech is heard that is newer, the usual silence counts again.
 """
@@ -29,6 +32,7 @@ from agent.audio.pcm import PERIOD, RATE_HZ
 CLUSTER, WINDOW = 3, 6  # periods
 BURST = 15 * PERIOD
 FADE_DB = 35.0
+SURELY, RESUMED_DB = 5, 20.0
 SURE_DB = 3.0
 TAIL = 25 * PERIOD
 PAUSE_MS = 120  # more than the closure of a "t"; what the recogniser makes of it may be worth 250 ms of silence
@@ -50,7 +54,7 @@ class Paused:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """Speech went on after a pause."""
+    """Speech went on after a pause, or after the end."""
 
     position: int
 
@@ -84,7 +88,7 @@ class _Hint:
 
 
 class Endpointer:
-    """Incremental: periods -> events. After `Ended` it says nothing more.
+    """Incremental: periods -> events. After `Ended` by silence it tells once if speech goes on, and else nothing.
 
     `since`: the position from which speech counts, such as the end of the wake word; `after_voice`: somebody was
     speaking until then; `least_db`: voice below this level is not the user's.
@@ -114,14 +118,19 @@ class Endpointer:
         self._paused = False
         self._peak_db = 0.0
         self.over = False
+        self._watching = False  # it is over, and the user may go on
 
     def feed(self, periods: Iterable[Period]) -> list[EndpointEvent]:
         """What happened in these periods, in order. They follow one another; a jump counts as silence."""
         events: list[EndpointEvent] = []
         for period in periods:
-            if not self.over and period.position + PERIOD > self._since:
-                events += self._step(period)
+            if period.position + PERIOD > self._since:
+                events += self._afterwards(period) if self.over else self._step(period)
         return events
+
+    def go_on(self) -> None:
+        """It was not the end, but a pause."""
+        self.over = self._paused = False
 
     def hint(self, position: int, silence_ms: int) -> None:
         """So much silence is enough, as long as no speech goes on behind `position`."""
@@ -130,6 +139,18 @@ class Endpointer:
     def flush(self) -> list[EndpointEvent]:
         """Nothing is held back: the end of audio is not the end of speech."""
         return []
+
+    def _afterwards(self, period: Period) -> list[EndpointEvent]:
+        least_db = max(self._least_db + SURE_DB, self._peak_db - RESUMED_DB)
+        self._window.append(period)
+        sure = [each for each in self._window if each.voiced and each.level_db >= least_db]
+        if len(sure) < SURELY:
+            return []
+        self._last = period.position + PERIOD
+        if not self._watching:
+            return []
+        self._watching = False
+        return [Resumed(sure[0].position)]
 
     def _step(self, period: Period) -> list[EndpointEvent]:
         end = period.position + PERIOD
@@ -191,4 +212,5 @@ class Endpointer:
 
     def _end(self, position: int, cause: Literal["silence", "no_speech", "too_long"]) -> list[EndpointEvent]:
         self.over = True
+        self._watching = cause == "silence"
         return [Ended(position, cause)]

@@ -8,11 +8,13 @@ from dataclasses import dataclass, replace
 from statistics import median
 from typing import assert_never
 
-from agent.audio.pcm import PERIOD, RATE_HZ, Block
+import numpy as np
+
+from agent.audio.pcm import PERIOD, RATE_HZ, Block, Samples
 from agent.clock import Clock
 from agent.commands import EarconName
 from agent.config import EndpointSection
-from agent.events import Endpoint, Event, SpeechStarted, Turn
+from agent.events import Endpoint, Event, SpeechResumed, SpeechStarted, Turn
 from agent.hearing.asr import Asr
 from agent.hearing.endpoint import Ended, Endpointer, EndpointEvent, Paused, Period, Resumed, Started
 from agent.hearing.hiss import end_of_hiss, hisses
@@ -23,6 +25,7 @@ from agent.hearing.preroll import Preroll
 
 ONSET = 25 * RATE_HZ // 100  # samples before the first voiced one: an "s" or "f" is hardly voice
 NOISY_ONSET = 70 * RATE_HZ // 100
+AFTERWARDS = 2 * RATE_HZ  # samples after the endpoint within which the user may go on
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +41,8 @@ class Listening:
 
     The recogniser hears from shortly before the first speech on: of silence, and of our own sounds in it, it would make
     words, and how it hears the first word depends on what comes before it. `over` is set at the endpoint; the
-    recogniser's final comes later.
+    recogniser's final comes later. Then it is watched for a while whether the user only paused: who wants to listen on
+    calls `go_on`. What was said is kept for that, and forgotten with the turn.
     """
 
     def __init__(
@@ -67,6 +71,9 @@ class Listening:
         self._paused = False
         self._near = Nearness()
         self._own: OwnNotes | None = None
+        self._lead: tuple[str | None, int] = (None, 0)  # what of the wake word the recogniser is given
+        self._said: list[Samples] = []  # all that it is given, and what came after
+        self._until: int | None = None  # position until which the user may go on
 
     def begin(self, since: int | None, word: str | None, first_word_ms: int | None = None) -> None:
         """Start with what has been heard since position `since`, where the wake `word` ended; without them, with what
@@ -98,8 +105,23 @@ class Listening:
         if self._undecided:
             self._decide(self._undecided)
         elif self._feeding:
-            self._asr.feed(self.turn, block.pcm)
+            self._give(block.pcm)
         self._judge(periods)
+
+    @property
+    def done(self) -> bool:
+        """Over, and nobody goes on any more."""
+        return self.over and (self._until is None or self._preroll.end > self._until)
+
+    def go_on(self, turn: Turn) -> None:
+        """The user has only paused: what was said belongs to `turn`, and so does what comes."""
+        assert self._endpointer is not None, "begin comes first"
+        self.turn, self.over, self._paused = turn, False, False
+        self._endpointer.go_on()
+        said, self._said = self._said, []
+        if said:
+            self._asr.begin(turn, *self._lead, self._persona)
+            self._give(np.concatenate(said))
 
     def be_patient(self, silence_ms: int, heard_ms: int) -> None:
         """So much silence is enough, as long as no more is said than the recogniser heard in `heard_ms`."""
@@ -134,7 +156,8 @@ class Listening:
     def _open(self, start: int, word: str | None, lead_ms: int = 0) -> None:
         self._undecided = None
         self._opened = start
-        self._asr.begin(self.turn, word, lead_ms, self._persona)
+        self._lead = word, lead_ms
+        self._asr.begin(self.turn, *self._lead, self._persona)
 
     def _feed(self, speech: int) -> None:
         """What was said since shortly before `speech`, and all that follows."""
@@ -142,9 +165,14 @@ class Listening:
         self._feeding = True
         pcm, _ = self._preroll.since(self._opened)
         if len(pcm):
-            self._asr.feed(self.turn, pcm)
+            self._give(pcm)
         if self._paused:
             self._asr.pause(self.turn)
+
+    def _give(self, pcm: Samples) -> None:
+        self._said.append(pcm)
+        if not self.over:
+            self._asr.feed(self.turn, pcm)
 
     def _judge(self, periods: Iterable[Period]) -> None:
         assert self._endpointer is not None, "begin comes first"
@@ -167,6 +195,8 @@ class Listening:
                 if not self._undecided and not self._feeding:
                     self._feed(position)
                 self._emit(SpeechStarted(self._clock(), self.turn, self._preroll.time_of(position)))
+            case Resumed(position) if self.over:
+                self._emit(SpeechResumed(self._clock(), self.turn, self._preroll.time_of(position)))
             case Paused():
                 self._paused = True
                 self._asr.pause(self.turn)
@@ -180,5 +210,7 @@ class Listening:
                     self._asr.cancel(self.turn)
                 else:
                     self._asr.finish(self.turn)
+                if cause == "silence":
+                    self._until = self._preroll.end + AFTERWARDS
             case unknown:
                 assert_never(unknown)

@@ -6,6 +6,7 @@ Real: preroll, gate, wake word, detector, endpointer, listening, the recognition
 - The engine runs in this process, not in a child. A decode takes `DECODE_S` of the sound's time for each second that is
   decoded, whatever else keeps this machine busy: 0.12 s for 2 to 3 s was measured on two idle x86 cores. What the
   engine is fed meanwhile waits, as in the child's pipe.
+- The language model begins to answer `answer_s` after it was asked; what it says is not heard.
 - The agent's own short sounds are mixed into what is heard, `OWN_DELAY_S` after the command, in a room of `OWN_T60_S`,
   `own_db` relative to the visitors' level. None: they are not heard.
 """
@@ -23,17 +24,17 @@ import soxr
 
 from agent import earcons, engines
 from agent.audio.pcm import PERIOD, RATE_HZ, Block, Samples
-from agent.commands import Command, Earcon, SetPatience, StartListening
+from agent.commands import AskLlm, Command, Earcon, ListenOn, SetPatience, StartListening
 from agent.config import AsrSection, Config
 from agent.daemon.hinter import Hinter
 from agent.daemon.plan import rules_of
-from agent.dialogue.state import State
+from agent.dialogue.state import Listening, State, Thinking, Transcribing
 from agent.dialogue.step import deadline, step
-from agent.events import DeadlinePassed, Endpoint, Event, Final, Instant, Partial, Requested, Turn, Wake
+from agent.events import DeadlinePassed, Endpoint, Event, Final, Instant, Partial, ReplyDelta, Requested, Turn, Wake
 from agent.hearing import moonshine
 from agent.hearing.asr import Engine
 from agent.hearing.gate import Voice, VoiceGate
-from agent.hearing.listening import Listening
+from agent.hearing.listening import Listening as Utterance
 from agent.hearing.preroll import Preroll, periods
 from agent.hearing.spotter import Spotter
 from agent.hearing.wake import Detection, WakeEngine
@@ -43,6 +44,7 @@ from agent.requests import Intent, ListenRequest
 OWN_DELAY_S, OWN_T60_S = 0.08, 0.3
 LOUDER_DB = 2.0  # than visitors: the loud part of a sound
 DECODE_S = 0.05
+ANSWER_S = 0.5  # an embedded model, or one in a cloud that is near
 WORD = "hey_jarvis"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -123,10 +125,14 @@ class Desk:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What came of a sitting: events in order, and when the dialogue made a sound of its own (s)."""
+    """What came of a sitting: events in order, and when the dialogue made a sound of its own (s).
+
+    `taken_back`: of each question that went on, when it did, and how long the language model had been asked it (s).
+    """
 
     events: tuple[Event, ...]
     sounds: tuple[float, ...]
+    taken_back: tuple[tuple[float, float], ...] = ()
 
     @property
     def woken(self) -> bool:
@@ -134,12 +140,13 @@ class Told:
 
     @property
     def text(self) -> str:
-        """The final, "" where there is none."""
-        return next((event.text for event in self.events if isinstance(event, Final)), "")
+        """The last final, "" where there is none."""
+        return next((event.text for event in reversed(self.events) if isinstance(event, Final)), "")
 
     @property
     def endpoint(self) -> Endpoint | None:
-        return next((event for event in self.events if isinstance(event, Endpoint)), None)
+        """The last one."""
+        return next((event for event in reversed(self.events) if isinstance(event, Endpoint)), None)
 
 
 class Sitting:
@@ -152,6 +159,7 @@ class Sitting:
         match: Callable[[str, str], Intent | None],
         own_db: float | None = None,
         every_ms: int = moonshine.EVERY_MS,
+        answer_s: float = ANSWER_S,
     ) -> None:
         """Raises `agent.models.ModelMissing`."""
         self._config = config
@@ -162,14 +170,16 @@ class Sitting:
         self._engine = moonshine.MoonshineEngine(timed, self._watch, every_ms)
         self._match = match
         self._own_db = own_db
+        self._answer_s = answer_s
 
     def sit(self, sound: Samples, listen_from: int | None = None, woken_at: int | None = None) -> Told:
-        """The first turn in `sound`, until its final.
+        """The first question in `sound`, until nobody can go on with it any more.
 
         `listen_from`: without a wake word, from this sample on. `woken_at`: the wake word is not looked for, but taken
         for detected at this sample.
         """
-        room = _Room(self._config, self._wake, self._engine, self._watch, Hinter(self._match), sound, self._own_db)
+        parts = (self._config, self._wake, self._engine, self._watch, Hinter(self._match))
+        room = _Room(*parts, sound, self._own_db, self._answer_s)
         return room.play(listen_from, woken_at)
 
 
@@ -185,20 +195,24 @@ class _Room:
         hinter: Hinter,
         sound: Samples,
         own_db: float | None,
+        answer_s: float,
     ) -> None:
         self._config, self._sound, self._own_db, self._hinter = config, sound.copy(), own_db, hinter
+        self._answer_s = answer_s
         self._preroll = Preroll()
         wake.reset()
         self._gate = VoiceGate()
         self._spotter = Spotter(wake, config.wake, self._preroll)
         self._desk = Desk(engine, watch, self._emit)
-        self._listening: Listening | None = None
+        self._hearing: Utterance | None = None
         self._state = State(rules=rules_of(config))
         self._now = 0.0
         self._queue: list[Event] = []
         self._events: list[Event] = []
         self._sounds: list[float] = []
         self._word = ""
+        self._asked: float | None = None  # when the language model was
+        self._taken_back: list[tuple[float, float]] = []
 
     def play(self, listen_from: int | None, woken_at: int | None) -> Told:
         for at in range(0, len(self._sound) // PERIOD * PERIOD, PERIOD):
@@ -206,9 +220,15 @@ class _Room:
                 self._handle(Requested(self._clock(), ListenRequest()))
             block = Block(self._sound[at : at + PERIOD], at, at / RATE_HZ)
             self._hear(block, woken_at)
-            if any(isinstance(event, Final) for event in self._events):
+            if self._over():
                 break
-        return Told(tuple(self._events), tuple(self._sounds))
+        return Told(tuple(self._events), tuple(self._sounds), tuple(self._taken_back))
+
+    def _over(self) -> bool:
+        if not any(isinstance(event, Final) for event in self._events):
+            return False
+        waiting = isinstance(self._state.activity, Listening | Transcribing | Thinking)
+        return not waiting or self._hearing is None or self._hearing.done
 
     def _clock(self) -> Instant:
         return Instant(self._now, START + timedelta(seconds=self._now))
@@ -220,8 +240,8 @@ class _Room:
         self._now = (block.position + PERIOD) / RATE_HZ
         self._preroll.append(block)
         voice, detections = self._look(block, woken_at)
-        if self._listening:
-            self._listening.hear(block, periods(voice))
+        if self._hearing:
+            self._hearing.hear(block, periods(voice))
         for found in detections if not self._events else []:
             self._word = found.word
             self._emit(Wake(self._clock(), found.word, found.score, found.position / RATE_HZ))
@@ -242,6 +262,9 @@ class _Room:
             self._queue = [event for event in self._queue if event not in due]
             for event in due:
                 self._handle(event)
+        if self._asked is not None and self._asked + self._answer_s <= self._now:
+            self._asked = None
+            self._handle(ReplyDelta(self._clock(), self._state.turn, "Well."))
         while (limit := deadline(self._state)) is not None and limit <= self._now:
             self._handle(DeadlinePassed(self._clock()))
 
@@ -260,15 +283,22 @@ class _Room:
         match command:
             case StartListening(turn=turn, since=since):
                 parts = (self._config.endpoint, self._preroll, self._desk, self._emit, self._clock)
-                self._listening = Listening(turn, *parts)
+                self._hearing = Utterance(turn, *parts)
                 self._desk.tick(self._now)
                 position = None if since is None else self._preroll.position_at(since)
-                self._listening.begin(position, self._word if position is not None else None)
-            case SetPatience(silence_ms=silence_ms, heard_ms=heard_ms) if self._listening:
-                self._listening.be_patient(silence_ms, heard_ms)
-            case Earcon() if self._listening and not self._listening.over:
+                self._hearing.begin(position, self._word if position is not None else None)
+            case AskLlm():
+                self._asked = self._now
+            case ListenOn(turn=turn) if self._hearing:
+                self._taken_back.append((self._now, 0.0 if self._asked is None else self._now - self._asked))
+                self._asked = None
+                self._desk.tick(self._now)
+                self._hearing.go_on(turn)
+            case SetPatience(silence_ms=silence_ms, heard_ms=heard_ms) if self._hearing:
+                self._hearing.be_patient(silence_ms, heard_ms)
+            case Earcon() if self._hearing and not self._hearing.over:
                 self._sounds.append(self._now)
-                self._listening.expect_sound(command.name)
+                self._hearing.expect_sound(command.name)
                 self._mix(command)
             case _:
                 pass

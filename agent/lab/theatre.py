@@ -176,11 +176,15 @@ class Theatre:
 
     def _ended(self, cue: _Cue) -> Turn:
         self._stage.status(f"{cue.scene.title}: the agent answers")
-        slip = self._wait(
-            lambda n: n.topic == "turn" and n.turn == cue.number, TURN_S, f"turn {cue.number} did not end in time"
-        )
-        own = tuple(notice for notice in self._watcher.notices if notice.turn == cue.number)
+        slip = self._receipt(cue.number)
+        while slip.data["outcome"] == "continued":  # the visitor had only paused: the next turn has all of it
+            slip = self._receipt((slip.turn or 0) + 1)
+        own = tuple(notice for notice in self._watcher.notices if notice.turn == slip.turn)
         return Turn(cue.scene, slip.data, own, cue.spoken.last if cue.spoken else None)
+
+    def _receipt(self, turn: int) -> Notice:
+        ended = f"turn {turn} did not end in time"
+        return self._wait(lambda n: n.topic == "turn" and n.turn == turn, TURN_S, ended)
 
     def _wait(self, wanted: Callable[[Notice], bool], seconds: float, otherwise: str, after: int = 0) -> Notice:
         notice = self._watcher.wait(wanted, seconds, after, self._agent.check)

@@ -46,6 +46,7 @@ REASONS: Mapping[str, str] = MappingProxyType(
         "answered": "nominal",
         "interrupted": "abortedByUser",
         "yielded": "abortedByUser",
+        "continued": "nominal",
         "silence": "timeout",
         "failed": "error",
     }

@@ -6,6 +6,8 @@ Theory:
 - *complete*: a local command has all that it needs, or a question has its verb and its object, and the recogniser heard
   it end as one. Nothing in the words tells that more comes ("what time is it … in Tokyo"): how sure that is, only a
   bench can say (`bench endpoint`), so what is doubtful stays *open*.
+- *asking*: no command, as far as it goes, and nothing that has to go on; `SHORTEST` words or more, for a command may
+  begin with fewer. It will be the language model's, and what that is asked can be taken back.
 - A number may go on ("twenty … five", "five … minutes", "seven … thirty") whatever it belongs to: open, or hanging
   where a command lacks its unit. So may an hour ("one hour … and ten minutes").
 - A single word ("cancel", "stop") is a command, and how longer ones begin: open.
@@ -27,7 +29,7 @@ from agent.requests import Intent
 
 FREE = frozenset({"name", "message"})  # slots that hold whatever is said
 TIMING = ("timer_", "alarm_", "snooze")  # how the intents of timers and alarms begin
-SHORTEST = 4  # words of a question that may be complete
+SHORTEST = 4  # words of a question that may be complete, or be asked
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +137,9 @@ def completeness(text: str, intent: Intent | None, language: str) -> Hint:
         return _korean(plain, intent)
     grammar = _GRAMMARS.get(language[:2])
     if grammar is None:
-        return "complete" if intent is not None and not _ends_freely(plain, intent) else "open"
+        if intent is None:
+            return _asking(plain)
+        return "open" if _ends_freely(plain, intent) else "complete"
     return _inflected(plain, intent, grammar, asked=text.rstrip().endswith("?"))
 
 
@@ -156,7 +160,11 @@ def _inflected(plain: str, intent: Intent | None, grammar: Grammar, asked: bool)
         return "hanging"
     if question and asked and len(words) >= SHORTEST and last not in grammar.hanging and not number:
         return "complete"
-    return "open"
+    return _asking(plain)
+
+
+def _asking(plain: str) -> Hint:
+    return "asking" if len(plain.split()) >= SHORTEST else "open"
 
 
 def _korean(plain: str, intent: Intent | None) -> Hint:
@@ -165,7 +173,7 @@ def _korean(plain: str, intent: Intent | None) -> Hint:
         return "open" if plain == last or _KO_NUMBER.search(last) or _ends_freely(plain, intent) else "complete"
     if _KO_COMPLETE.search(last):
         return "complete"
-    return "hanging" if _KO_HANGING.search(last) else "open"
+    return "hanging" if _KO_HANGING.search(last) else _asking(plain)
 
 
 def _ends_freely(plain: str, intent: Intent) -> bool:

@@ -185,3 +185,28 @@ def test_each_persona_is_heard_by_a_child_for_its_language_with_its_grammar() ->
     assert "ko" in specs["nari"].args
     assert '["\\ubd88 \\ucf1c"]' in specs["nari"].args
     assert "small" in specs[""].args
+
+
+LLM = {"use": ["a"], "profiles": {"a": {"base_url": "http://localhost/v1"}}}
+HOME = {
+    "use": ["h"],
+    "profiles": {"h": {"kind": "home_assistant", "base_url": "http://ha.local:8123", "api_key": "ha"}},
+}
+
+
+@pytest.mark.parametrize(
+    ("document", "asking_ms"),
+    [
+        ({"llm": LLM}, 450),
+        ({"llm": LLM, "endpoint": {"asking_ms": 900}}, 700),
+        ({"llm": LLM, "endpoint": {"silence_ms": 400}}, 400),
+        ({"llm": LLM, "tools": {"own": {"set_timer": "safe"}}}, 700),
+        ({"llm": LLM, "tools": {"actions": True}}, 700),
+        ({"llm": LLM, "tools": {"mcp": {"m": {"url": "http://h/mcp"}}}}, 450),
+        ({"llm": LLM, "tools": {"mcp": {"m": {"url": "http://h/mcp", "allow": {"unlock": "confirm"}}}}}, 700),
+        ({"llm": HOME}, 700),
+        ({"llm": {**HOME, "use": ["a"], "profiles": {**LLM["profiles"], **HOME["profiles"]}}}, 450),
+    ],
+)
+def test_only_a_model_that_cannot_act_is_asked_early(document: dict[str, Any], asking_ms: int) -> None:
+    assert rules_of(Config(**document)).patience.after("asking") == asking_ms

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agent.commands import AskLlm, ShowReply, StartListening, TurnEnded
+from agent.commands import AskLlm, ListenOn, ShowReply, StartListening, TurnEnded
 from agent.daemon.receipts import STAGES, Receipts, timing
 from agent.events import Audible, ClauseReady, Endpoint, Final, Instant, ReplyDelta, TtsFirst, Wake
 
@@ -41,6 +41,20 @@ def test_a_whole_turn() -> None:
     assert receipt["ttfa_ms"] == sum(receipt["stages_ms"].values()) == 1150
     assert receipt["blame"] == "endpoint"
     assert receipt["heard"] == "Because."
+
+
+def test_a_turn_that_goes_on_keeps_its_wake_word() -> None:
+    receipts = Receipts({}, keep_texts=True)
+    receipts.see(Wake(at(1.05), "hey_jarvis", 0.9, 1.0))
+    receipts.done(StartListening(1, since=1.0), WALL)
+    receipts.see(Endpoint(at(3.5), 1, 3.0, "silence"))
+    receipts.done(ListenOn(2, of=1), WALL)
+    first = receipts.done(TurnEnded(1, "continued", "tell me", ""), WALL)
+    receipts.see(Endpoint(at(5.5), 2, 5.0, "silence"))
+    second = receipts.done(TurnEnded(2, "answered", "tell me a story", "Once."), WALL)
+    for receipt in (first, second):
+        assert receipt is not None
+        assert (receipt["word"], receipt["wake_ms"], receipt["at_ms"]["endpoint"]) == ("hey_jarvis", 50, 500)
 
 
 def test_texts_stay_out_where_transcripts_are_private() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
-from agent.commands import Outcome, StartListening, TurnEnded
+from agent.commands import ListenOn, Outcome, StartListening, TurnEnded
 from agent.daemon.storm import CALM, LIMIT, WITHIN_S, WakeStorm
 from agent.events import Event, Health, Instant
 
@@ -67,3 +67,22 @@ def test_words_that_another_agent_answers_are_no_storm() -> None:
     for _ in range(2 * LIMIT):
         television.wake("yielded")
     assert television.told == []
+
+
+def test_a_turn_that_went_on_is_judged_by_its_end() -> None:
+    television = Television()
+    for _ in range(2 * LIMIT):
+        television.turn += 2
+        television.now += 1.0
+        first, second = television.turn - 1, television.turn
+        television.storm.see(StartListening(first, 1.0), television.at())
+        television.storm.see(ListenOn(second, of=first), television.at())
+        television.storm.see(TurnEnded(first, "continued", "", ""), television.at())
+        television.storm.see(TurnEnded(second, "answered", "what time is it", "Four."), television.at())
+    assert television.told == []
+    television.storm.see(StartListening(999, 1.0), television.at())
+    television.storm.see(ListenOn(1000, of=999), television.at())
+    for turn in range(1000, 1001 + LIMIT):
+        television.storm.see(StartListening(turn, 1.0), television.at())
+        television.storm.see(TurnEnded(turn, "silence", "", ""), television.at())
+    assert len(television.told) == 1

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from sick_llm import SickLlm, answer
+from sick_llm import SickLlm, Visit, answer
 
 from agent.lab.broker import Broker
 from agent.lab.resident import Resident
@@ -61,9 +61,15 @@ class House:
         self.wait("result", lambda data: data["id"] == "rest")
 
 
+async def storyteller(visit: Visit) -> None:
+    """Thinks for a while about a story that is to be slow."""
+    question = visit.request.body["messages"][-1]["content"].lower()
+    await answer(STORY, first_s=2.5 if "slow" in question else 0.0)(visit)
+
+
 @pytest.fixture(scope="module")
 def llm() -> Iterator[SickLlm]:
-    with SickLlm(answer(STORY)) as server:
+    with SickLlm(storyteller) as server:
         yield server
 
 
@@ -123,6 +129,27 @@ def test_an_open_question_goes_to_the_llm_and_the_wake_word_ends_the_answer(hous
     assert 0 < len(receipt["heard"]) < len(STORY)
     silent = house.wait("turn", lambda data: data["turn"] == receipt["turn"] + 1)
     assert silent["outcome"] == "silence"
+
+
+def test_whoever_only_pauses_is_heard_to_the_end(house: House) -> None:
+    """The question is asked after half a second, and taken back when the user goes on."""
+    told = len(house.llm.requests)
+    said = say("hey jarvis", SLT).then(say("tell me a very slow story", SLT), 0.45)
+    house.room.play(said.then(say("about a dragon and a princess", SLT), 1.8).samples)
+    first = house.wait("turn")
+    assert (first["outcome"], first["word"], first["reply"]) == ("continued", "hey_jarvis", "")
+    assert "dragon" not in first["transcript"].lower()
+    house.wait("state", lambda phase: phase == "speaking")
+    house.watcher.publish("cmd/stop", {"id": "enough"})
+    second = house.wait("turn", lambda data: data["turn"] == first["turn"] + 1)
+    assert (second["outcome"], second["word"]) == ("interrupted", "hey_jarvis")
+    assert second["transcript"].lower().startswith("tell me a very slow story")
+    assert "dragon" in second["transcript"].lower()
+    *halves, whole = house.llm.requests[told:]
+    assert len(halves) == (first["transcript"] != ""), "where the recogniser is late, nothing had been asked yet"
+    assert all(half.closed.wait(WAIT_S) for half in halves), "the first question was not taken back"
+    assert [message["role"] for message in whole.body["messages"]].count("user") == 1
+    assert "dragon" in whole.body["messages"][-1]["content"].lower()
 
 
 def test_stop_over_mqtt_is_silence(house: House) -> None:

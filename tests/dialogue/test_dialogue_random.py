@@ -27,6 +27,7 @@ from agent.commands import (
     Earcon,
     IntentDone,
     KeepTimers,
+    ListenOn,
     SetVolume,
     ShowEvent,
     Speak,
@@ -61,6 +62,7 @@ from agent.events import (
     RivalWoke,
     SpeechDone,
     SpeechFailed,
+    SpeechResumed,
     SpeechStarted,
     TimersKept,
     ToolUsed,
@@ -149,6 +151,7 @@ def event(script: Script, choice: int, lag: int, variant: int) -> Event:
         lambda: Wake(at, WORDS[variant // 3 % 2], 0.7, at.mono - (variant % 3), float(variant)),
         lambda: SpeechStarted(at, turn, at.mono),
         lambda: Partial(at, turn, "so far"),
+        lambda: SpeechResumed(at, turn, at.mono),
         lambda: Endpoint(at, turn, at.mono, ("silence", "no_speech", "too_long")[variant % 3]),  # type: ignore[arg-type]
         lambda: Final(at, turn, ("", "what is it")[variant % 2], INTENTS[variant % len(INTENTS)]),
         lambda: AsrFailed(at, turn, "gone"),
@@ -222,6 +225,9 @@ def check_manners(script: Script, before: State, happened: Event, commands: list
     if announced is not None and after.turn != before.turn and announced.priority != "high":
         assert not after.do_not_disturb
     for command in commands:
+        if isinstance(command, ListenOn):
+            assert not after.mic_off
+            assert before.activity.__class__ in (Transcribing, Thinking)
         if isinstance(command, StartListening):
             assert not after.mic_off
             assert (command.first_word_ms is None) == (after.talk.follow_up == 0 and not after.talk.question)
@@ -313,7 +319,7 @@ def to_idle(script: Script) -> None:
 @settings(max_examples=EVENTS // PER_SCRIPT, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.lists(
-        st.tuples(st.integers(0, 38), st.sampled_from([0, 0, 0, 0, 1, 2, -1]), st.integers(0, 47), st.floats(0, 30)),
+        st.tuples(st.integers(0, 39), st.sampled_from([0, 0, 0, 0, 1, 2, -1]), st.integers(0, 47), st.floats(0, 30)),
         min_size=PER_SCRIPT,
         max_size=PER_SCRIPT,
     ),

@@ -75,6 +75,11 @@ class Tape:
         self._waiting = queue.Queue[None]()
         self.drained: list[int] = []
 
+    @property
+    def position(self) -> int:
+        """Of the next sample."""
+        return self._position
+
     def clock(self) -> Instant:
         return Instant(self._position / RATE_HZ + self._late_s, datetime(2026, 1, 1, tzinfo=UTC))
 

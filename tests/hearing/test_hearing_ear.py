@@ -15,9 +15,9 @@ from hearing_helpers import WAIT_S, Notes, Tape, among, pcm, silence
 
 from agent import earcons
 from agent.audio.pcm import RATE_HZ, Block, Samples
-from agent.commands import Earcon, EarconName, SetMute, SetPatience, StartListening, StopListening
+from agent.commands import Earcon, EarconName, ListenOn, SetMute, SetPatience, StartListening, StopListening
 from agent.config import Config, EndpointSection, WakeSection, WakeWord
-from agent.events import Endpoint, Event, Health, SpeechStarted, Wake
+from agent.events import Endpoint, Event, Health, SpeechResumed, SpeechStarted, Wake
 from agent.hearing.ear import STALE_S, Ear
 from agent.hearing.wake import WakeModelError
 from agent.lab.acoustics import crowd, reverberant, with_noise
@@ -361,6 +361,62 @@ def test_a_single_word_that_begins_with_the_own_sound_is_heard(
     assert isinstance(end, Endpoint)
     assert end.cause == "silence"
     assert end.audio_at == pytest.approx(BEFORE_S + said.ends[1] / RATE_HZ, abs=0.1)
+
+
+def test_whoever_goes_on_after_the_endpoint_is_heard_as_a_whole(rigs: Callable[..., Rig], hello: Utterance) -> None:
+    said = hello.then(say("tell me a story about", SLT), 0.4).then(say("a dragon and a princess", SLT), 1.2)
+    rig = rigs(among(said.samples, 10, BEFORE_S, 1.0))
+
+    def answer(event: Event) -> None:
+        if isinstance(event, Wake):
+            rig.ear.do(StartListening(1, event.audio_at))
+        if isinstance(event, SpeechResumed):
+            rig.ear.do(ListenOn(2, of=event.turn))
+
+    rig.answer = answer
+    events = rig.play()
+    assert kinds(events) == ["Wake", "SpeechStarted", "Endpoint", "SpeechResumed", "Endpoint"]
+    _, _, first, resumed, last = events
+    assert isinstance(first, Endpoint)
+    assert isinstance(resumed, SpeechResumed)
+    assert isinstance(last, Endpoint)
+    assert (first.turn, resumed.turn, last.turn) == (1, 1, 2)
+    assert resumed.audio_at == pytest.approx(BEFORE_S + said.ends[1] / RATE_HZ + 1.2, abs=0.1)
+    assert last.audio_at == pytest.approx(BEFORE_S + said.ends[2] / RATE_HZ, abs=0.06)
+    heard, whole = rig.asr.heard(1), rig.asr.heard(2)
+    assert np.array_equal(whole[: len(heard)], heard), "from the first word on"
+    assert len(whole) / RATE_HZ == pytest.approx(last.at.mono - (first.at.mono - len(heard) / RATE_HZ), abs=0.011)
+    assert [note for note in rig.asr.told if note[0] in ("begin", "finish")] == [
+        ("begin", 1, None), ("finish", 1), ("begin", 2, None), ("finish", 2),
+    ]  # fmt: skip
+
+
+def test_nobody_wants_to_know_and_it_is_over(rigs: Callable[..., Rig], hello: Utterance) -> None:
+    """The dialogue answers already: the ear tells once, and listens no more."""
+    said = hello.then(say("tell me a story about", SLT), 0.4).then(say("a dragon and a princess", SLT), 1.2)
+    rig = rigs(among(said.samples, 10, BEFORE_S, 4.0))
+    rig.listen_on_wake()
+    assert kinds(rig.play()) == ["Wake", "SpeechStarted", "Endpoint", "SpeechResumed"]
+    rig.ear.do(ListenOn(2, of=1))
+    rig.tape.push(Block(silence(0.01), rig.tape.position, rig.tape.position / RATE_HZ))
+    rig.tape.played()
+    assert rig.asr.told[-1] == ("begin", 2, None), "the sound is gone: what comes is all there is"
+    assert rig.asr.sound[2] == []
+
+
+def test_muted_nothing_is_kept_of_what_was_said(rigs: Callable[..., Rig], hello: Utterance) -> None:
+    said = hello.then(say("tell me a story about", SLT), 0.4).then(say("a dragon and a princess", SLT), 1.2)
+    rig = rigs(among(said.samples, 10, BEFORE_S, 1.0))
+
+    def answer(event: Event) -> None:
+        if isinstance(event, Wake):
+            rig.ear.do(StartListening(1, event.audio_at))
+        if isinstance(event, Endpoint):
+            rig.ear.do(SetMute(True))
+
+    rig.answer = answer
+    assert kinds(rig.play()) == ["Wake", "SpeechStarted", "Endpoint"]
+    assert ("cancel", 1) not in rig.asr.told, "its final is still wanted"
 
 
 def test_of_silence_the_recogniser_hears_nothing(rigs: Callable[..., Rig], hello: Utterance) -> None:

@@ -49,7 +49,40 @@ def test_silence_is_counted_from_the_last_speech() -> None:
     assert point.feed(pattern("s20 v50 s59"))[-1] == Paused(70 * PERIOD)
     assert point.feed(pattern("s1", start=129 * PERIOD)) == [Ended(70 * PERIOD, "silence")]
     assert point.over
-    assert point.feed(pattern("v99", start=130 * PERIOD)) == []
+    assert point.feed(pattern("s99", start=130 * PERIOD)) == []
+
+
+def test_whoever_goes_on_after_the_end_had_only_paused() -> None:
+    point = endpointer()
+    point.feed(pattern("v50 s90"))
+    assert point.over
+    assert point.feed(pattern("v30", start=140 * PERIOD)) == [Resumed(140 * PERIOD)], "once"
+    point.go_on()
+    assert not point.over
+    assert point.feed(pattern("v20 s70", start=170 * PERIOD)) == [Paused(190 * PERIOD), Ended(190 * PERIOD, "silence")]
+    assert point.feed(pattern("v20", start=260 * PERIOD)) == [Resumed(260 * PERIOD)]
+
+
+def test_a_click_or_a_far_voice_does_not_take_it_up_again() -> None:
+    point = endpointer()
+    point.feed(pattern("v50 s90"))
+    assert point.feed(pattern("s10 v2 s10 v3 s20", start=140 * PERIOD)) == []
+    assert point.feed(pattern("v50", start=185 * PERIOD, level=35.0)) == [], "25 dB weaker"
+
+
+def test_only_after_silence_somebody_may_go_on() -> None:
+    nobody = endpointer()
+    assert nobody.feed(pattern("s400 v50")) == [Ended(0, "no_speech")]
+    endless = endpointer()
+    assert endless.feed(pattern("v2000"))[-1] == Ended(LONGEST_MS * 16, "too_long")
+
+
+def test_who_goes_on_has_no_more_time_in_all() -> None:
+    point = endpointer()
+    point.feed(pattern("v600 s70"))
+    point.feed(pattern("v10", start=670 * PERIOD))
+    point.go_on()
+    assert point.feed(pattern("v200", start=680 * PERIOD)) == [Ended(LONGEST_MS * 16, "too_long")]
 
 
 def test_a_pause_within_is_no_end() -> None:
@@ -137,7 +170,7 @@ def test_a_television_is_neither_a_beginning_nor_a_reason_to_wait() -> None:
 
 
 def test_speech_without_end_is_cut() -> None:
-    (started, ended) = run("v2000")
+    started, ended = run("v2000")
     assert (started, ended) == (Started(0), Ended(LONGEST_MS // 10, "too_long"))
 
 
@@ -154,9 +187,10 @@ def test_every_utterance_ends_in_time_and_only_once(stretches: list[tuple[bool, 
     heard = [Period(i * PERIOD, voiced, level) for i, (voiced, level) in enumerate(whole)]
     events = [event for period in heard for event in point.feed([period])]
     assert [isinstance(event, Ended) for event in events].count(True) == 1
-    assert isinstance(events[-1], Ended)
-    assert events[-1].position <= LONGEST_MS * 16
-    kinds = [type(event) for event in events if not isinstance(event, Started)]
+    until = next(number for number, event in enumerate(events) if isinstance(event, Ended))
+    assert events[until].position <= LONGEST_MS * 16
+    assert [type(event) for event in events[until + 1 :]] in ([], [Resumed])
+    kinds = [type(event) for event in events[: until + 1] if not isinstance(event, Started)]
     assert all(a is not b for a, b in pairwise(kinds))
 
 

@@ -1,11 +1,14 @@
 """The end of speech: is anybody cut off who only pauses, and how soon is it noticed that somebody has finished?
 
 Each utterance is heard in a whole turn (`agent.lab.sitting`), in `quiet` and among ten others who talk 10 dB weaker
-(`babble`). `cutoff_rate`: the share of `n` utterances, in all conditions, that were ended before their last word (by
-more than `EARLY_MS`, since a last sound may be too weak to count); `delay_p50_ms`, `delay_p90_ms`: from the last loud
-sample to the endpoint, of what visitors say to an agent. `conditions`: the same for each; `kinds`: p50 of the delay by
-what is said (a local command, a question, another sentence). `held_out`: `cutoff_rate` and `delay_p50_ms` of the half
-of the sentences and visitors that was looked at for figures alone.
+(`babble`). `cutoff_rate`: the share of `n` utterances, in all conditions, of which the last word was not listened to:
+they were ended before it (by more than `EARLY_MS`, since a last sound may be too weak to count), and not taken up
+again, or only `ANSWER_MS` after the language model was asked, when it may have begun to answer. `cutoff_by_answer`: the
+same for models that begin after so many ms; 0: without taking up again. `taken_back`: the share in which a question was
+asked too early, and taken back; `in_vain`: taken back although all had been said. `delay_p50_ms`, `delay_p90_ms`: from
+the last loud sample to the endpoint, of what visitors say to an agent. `conditions`: the same for each; `kinds`: p50 of
+the delay by what is said (a local command, a question, another sentence). `held_out`: the same of the half of the
+sentences and visitors that was looked at for figures alone.
 
 What visitors say is synthetic, by those whom the recogniser understands best, since it is their words that are judged:
 each sentence is spoken in parts, as a phrase or a clause ends, with pauses of `PAUSES_MS` between them (from one loud
@@ -21,7 +24,8 @@ else counts samples.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,6 +43,8 @@ from agent.thinking.intents import Intents
 
 BARS = (Bar("cutoff_rate", 0.02), Bar("delay_p50_ms", 450), Bar("delay_p90_ms", 850))
 BABBLE_DB = 10.0
+ANSWERS_MS = (0, 250, 500, 1000)
+ANSWER_MS = 500
 PAUSES_MS = (200, 300, 400, 500, 600)
 EARLY_MS = 200
 BEFORE_S, GAP_S, AFTER_S = 2.5, 0.4, 2.5
@@ -89,18 +95,23 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What came of it: whether it was cut off, and else the delay."""
+    """What came of it."""
 
     case: Case
     condition: str
-    cut: bool
+    ended: bool  # too early, for good
+    needed_ms: float  # for how long the language model must not have answered, for all to be heard
+    in_vain: bool
     delay_ms: float
+
+    def cut(self, answer_ms: float = ANSWER_MS) -> bool:
+        return self.ended or self.needed_ms > answer_ms
 
 
 def run(progress: Progress) -> Figures:
     config = Config()
     match = Intents("en", ("hey jarvis",)).match
-    sitting = Sitting(config, wakewords.load(config), lambda text, _: match(text))
+    sitting = Sitting(config, wakewords.load(config), lambda text, _: match(text), answer_s=math.inf)
     cases = [*_visitors(), *_people()]
     results: list[Result] = []
     for condition, others in (("quiet", None), ("babble", crowd())):
@@ -114,7 +125,7 @@ def run(progress: Progress) -> Figures:
         "held_out": _figures([r for r in results if r.case.held_out]),
         "kinds": {kind: _p50(results, kind) for kind in ("command", "question", "sentence")},
         "decode_ms": round(DECODE_S * 1000),
-        "cut": [f"{r.condition}: {r.case.text}" for r in results if r.cut and not r.case.held_out],
+        "cut": [f"{r.condition}: {r.case.text}" for r in results if r.cut() and not r.case.held_out],
         "config": config.endpoint.model_dump(),
     }
 
@@ -180,15 +191,30 @@ def _judged(told: Told, case: Case, condition: str, ended: int, length: int) -> 
     endpoint = told.endpoint
     at = length / RATE_HZ if endpoint is None else endpoint.at.mono  # none: it waits still
     delay_ms = (at - ended / RATE_HZ) * 1000
-    return Result(case, condition, endpoint is not None and delay_ms < -EARLY_MS, delay_ms)
+    over = ended / RATE_HZ
+    needed_ms = max((asked_s for at, asked_s in told.taken_back if at <= over), default=0.0) * 1000
+    in_vain = any(at > over for at, _ in told.taken_back)
+    return Result(case, condition, endpoint is not None and delay_ms < -EARLY_MS, needed_ms, in_vain, delay_ms)
 
 
 def _figures(results: Sequence[Result]) -> Figures:
-    delays = [r.delay_ms for r in results if not r.cut and r.case.kind != "human"]
+    delays = [r.delay_ms for r in results if not r.cut() and r.case.kind != "human"]
     p50, p90 = percentiles(delays, 50, 90)
-    cut = sum(r.cut for r in results) / max(1, len(results))
-    return {"n": len(results), "cutoff_rate": round(cut, 3), "delay_p50_ms": p50, "delay_p90_ms": p90}
+    return {
+        "n": len(results),
+        "cutoff_rate": _share(r.cut() for r in results),
+        "cutoff_by_answer": {str(ms): _share(r.cut(ms) for r in results) for ms in ANSWERS_MS},
+        "taken_back": _share(r.needed_ms > 0 for r in results),
+        "in_vain": _share(r.in_vain for r in results),
+        "delay_p50_ms": p50,
+        "delay_p90_ms": p90,
+    }
+
+
+def _share(found: Iterable[bool]) -> float:
+    each = list(found)
+    return round(sum(each) / max(1, len(each)), 3)
 
 
 def _p50(results: Sequence[Result], kind: str) -> float | None:
-    return percentiles([r.delay_ms for r in results if not r.cut and r.case.kind == kind], 50)[0]
+    return percentiles([r.delay_ms for r in results if not r.cut() and r.case.kind == kind], 50)[0]
