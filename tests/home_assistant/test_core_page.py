@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any
 
+import owners_page
 import pytest
-import yaml
 from api import GONE, Change
 from house import CALLED, WAIT_S, House
-from machines import roots
 
-PAGE = roots.PROJECT / "docs/home-assistant.md"
-BLOCK = re.compile(r"^ *```yaml\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 ENTITY = re.compile(rf"\b[a-z_]+\.{CALLED}_[a-z_]+")
 DOORBELL = {
     "unique_id": "front-door",
@@ -25,12 +21,6 @@ DOORBELL = {
 }
 
 
-def automations() -> dict[str, dict[str, Any]]:
-    """By their alias."""
-    blocks = [yaml.safe_load(block) for block in BLOCK.findall(PAGE.read_text(encoding="utf-8"))]
-    return {block["alias"]: block for block in blocks if "triggers" in block}
-
-
 def has_run(automation: Change) -> bool:
     return automation.attributes.get("last_triggered") is not None and automation.attributes["current"] == 0
 
@@ -40,9 +30,10 @@ def pasted(house: House) -> Iterator[dict[str, str]]:
     """Alias -> the automation's entity; all as their user would save them. Gone afterwards."""
     house.announced.publish("event/front-door/config", DOORBELL)
     house.api.become("event.front_door", "unknown", WAIT_S)
-    ids = {alias: str(number) for number, alias in enumerate(automations(), 1)}
+    automations = owners_page.automations()
+    ids = {alias: str(number) for number, alias in enumerate(automations, 1)}
     for alias, id in ids.items():
-        house.core.save_automation(id, automations()[alias])
+        house.core.save_automation(id, automations[alias])
     entities = {alias: f"automation.{re.sub('[^a-z]+', '_', alias.lower())}" for alias in ids}
     for entity in entities.values():
         house.api.wait(entity, lambda change: change.state != GONE, WAIT_S)
@@ -54,7 +45,7 @@ def pasted(house: House) -> Iterator[dict[str, str]]:
 
 
 def test_every_entity_that_the_page_names_is_there(house: House) -> None:
-    named = set(ENTITY.findall(PAGE.read_text(encoding="utf-8")))
+    named = set(ENTITY.findall(owners_page.text()))
     known = {house.entity(key) for key, each in house.payload()["components"].items() if "unique_id" in each}
     assert len(named) > 20
     assert named <= known
