@@ -42,6 +42,7 @@ homeassistant: {{name: Home, country: GB, language: en, time_zone: Europe/London
 http: {{server_host: 127.0.0.1, server_port: {PORT}}}
 api:
 config:
+frontend:
 assist_pipeline:
 logger: {{default: warning, logs: {{homeassistant.components.mqtt: info}}}}
 input_boolean: {{kitchen: , hall: }}

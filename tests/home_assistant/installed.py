@@ -16,10 +16,11 @@ VERSION = "2026.2.3"
 RELEASE: roots.Release = "trixie"  # Python 3.13
 FOLDER = "/opt/home-assistant"
 HASS = f"{FOLDER}/bin/hass"
-# Those of the configuration (core.py), and those that Home Assistant sets up unasked.
+# Those of the configuration (core.py), those that Home Assistant sets up unasked, and two without which it cannot tell
+# a browser what actions there are.
 INTEGRATIONS = (
-    "api", "assist_pipeline", "auth", "backup", "config", "conversation", "frontend", "http", "input_boolean", "logger",
-    "mqtt", "network", "person", "template", "websocket_api", "zone",
+    "api", "assist_pipeline", "auth", "backup", "camera", "config", "conversation", "frontend", "http", "input_boolean",
+    "logger", "mqtt", "network", "person", "stream", "template", "websocket_api", "zone",
 )  # fmt: skip
 PIP = (f"{FOLDER}/bin/pip", "--disable-pip-version-check", "--quiet")
 BUILDING = ("g++", "python3-dev")  # the pinned pymicro-vad and pyspeex-noise have no wheels for this Python
