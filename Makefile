@@ -23,6 +23,7 @@ ROOM := pulseaudio pulseaudio-utils mosquitto mosquitto-clients sox flite festiv
 MODELS := en_US-joe-medium smollm2-135m vosk-small-ko
 # Other systems: containers, emulated arm64, a virtual machine.
 SYSTEMS := mmdebstrap systemd-container qemu-user-static binfmt-support arch-test
+BROWSER := chromium-headless-shell
 GUEST := $(SYSTEMS) qemu-system-x86 e2fsprogs
 DEPLOY := .cache/deploy
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -50,7 +51,7 @@ test-arm64: setup $(VENV)/.systems ## the locked set on emulated arm64 systems (
 test-alsa: setup $(VENV)/.guest ## sound devices of a real kernel, in a virtual machine (root)
 	$(BIN)/python -m pytest -m alsa tests/alsa_guest $(ARGS)
 
-test-home-assistant: setup $(VENV)/.systems ## a real Home Assistant core with the agent, in a container (root)
+test-home-assistant: setup $(VENV)/.systems $(VENV)/.browser ## a real Home Assistant core with the agent, in a container, and a browser before it (root)
 	$(BIN)/python -m pytest -m home_assistant tests/home_assistant $(ARGS)
 
 check: $(VENV)/.python ## style, types, and who may import whom
@@ -103,6 +104,11 @@ $(VENV)/.guest: Makefile
 	@$(call install,$(GUEST))
 	@touch $@
 
+# Without a browser its tests are skipped, and say so.
+$(VENV)/.browser: requirements-browser.txt $(VENV)/.python
+	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-browser.txt
+	@if ($(call install,$(BROWSER))); then touch $@; else echo "no $(BROWSER)"; fi
+
 # Ansible in an environment of its own: the devices never need it.
 $(DEPLOY)/.ready: requirements-deploy.txt requirements-build.txt
 	@test -x $(DEPLOY)/bin/python || $(PYTHON) -m venv $(DEPLOY)
@@ -133,4 +139,5 @@ lock: ## pin the dependencies anew (ARGS="--upgrade")
 	  $(UV_COMPILE) pyproject.toml --extra $$extra --constraint requirements.txt -o .cache/whole.txt && \
 	  python3 deploy/bundle/extra_lock.py .cache/whole.txt requirements.txt > requirements-$$extra.txt; done
 	$(UV_COMPILE) pyproject.toml --extra dev -o requirements-dev.txt
+	$(UV_COMPILE) requirements-browser.in --constraint requirements-dev.txt -o requirements-browser.txt
 	@! grep -nE '://|^-' requirements*.txt || { echo "an address got into the requirements"; exit 1; }
