@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import shutil
 import signal
 import socket
@@ -35,9 +36,13 @@ FAST = Pauses(unreachable_s=(0.05, 0.2), refused_s=(0.05, 0.2), taken_over_s=(1.
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """None of those that Linux gives to who connects (from 32768 on): while nobody listens on it, a client that tries
+    again and again would now and then be given this very port, and be connected with itself."""
+    for port in random.sample(range(20_000, 32_000), 100):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no free port")
 
 
 class Broker:
@@ -130,7 +135,7 @@ class Observer:
         self._client.on_message = self._on_message
         self._client.connect("127.0.0.1", port)
         self._client.loop_start()
-        assert self._subscribed.wait(PATIENCE_S)
+        assert self._subscribed.wait(PATIENCE_S), f"connected: {self._client.is_connected()}"
 
     def close(self) -> None:
         self._client.disconnect()
