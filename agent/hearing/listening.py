@@ -65,6 +65,7 @@ class Listening:
         self._clock = clock
         self._endpointer: Endpointer | None = None
         self._undecided: _Wake | None = None
+        self._judged = 0  # position up to which the endpointer has heard
         self._opened = 0  # position of the first sample that the recogniser is given, or may be
         self._feeding = False
         self._started: int | None = None  # where the first speech begins
@@ -82,17 +83,9 @@ class Listening:
         With `first_word_ms` the agent has just spoken: voice that runs on may be its own, dying away in the room.
         """
         start = self._preroll.end if since is None else since
-        config = self._config
         if word is not None:
             self._near = nearness(self._preroll.periods_since(0), start)
-        self._endpointer = Endpointer(
-            config.silence_ms,
-            first_word_ms or config.no_speech_ms,
-            config.max_utterance_ms,
-            start,
-            after_voice=word is not None or first_word_ms is not None,
-            least_db=self._near.least_db,
-        )
+        self._count_from(start, first_word_ms, after_voice=word is not None or first_word_ms is not None)
         if word is None:
             self._open(start, None)
         else:
@@ -134,6 +127,13 @@ class Listening:
         still = [each.level_db for each in self._preroll.periods_since(begins - RATE_HZ) if not each.voiced]
         self._own = OwnNotes(name, begins, median(still) if still else -math.inf)
 
+    def _count_from(self, start: int, first_word_ms: int | None = None, after_voice: bool = True) -> None:
+        config = self._config
+        first_ms = first_word_ms or config.no_speech_ms
+        limits = config.silence_ms, first_ms, config.max_utterance_ms
+        self._endpointer = Endpointer(*limits, start, after_voice, self._near.least_db)
+        self._judged = start
+
     def _decide(self, wake: _Wake) -> None:
         """Open the recogniser as soon as it is clear where the command begins."""
         periods = self._preroll.periods_since(wake.end - WAKE)
@@ -143,15 +143,19 @@ class Listening:
             if self._started is not None:
                 self._feed(self._started)
         elif self._preroll.end >= wake.end + DECIDED:
-            start = self._word_end(wake, periods)
+            known = self._end_of_hiss(wake)
+            start = quietest_before(periods, wake.end) if known is None else known
             self._open(start, wake.word, lead_ms=(wake.end - start) * 1000 // RATE_HZ)
             self._feed(start + ONSET)
+            if known is not None and self._started is None:
+                # The detection was late: a short command may be over already, and count from its own beginning.
+                self._count_from(known)
+                self._judge(self._preroll.periods_since(known))
 
-    def _word_end(self, wake: _Wake, periods: list[Period]) -> int:
-        """Where the wake word ends that runs on into the command."""
+    def _end_of_hiss(self, wake: _Wake) -> int | None:
+        """Where the wake word ends that runs on into the command, if that is known."""
         sound, position = self._preroll.since(wake.end - WAKE)
-        end = end_of_hiss(sound, position, wake.end) if hisses(wake.word) else None
-        return quietest_before(periods, wake.end) if end is None else end
+        return end_of_hiss(sound, position, wake.end) if hisses(wake.word) else None
 
     def _open(self, start: int, word: str | None, lead_ms: int = 0) -> None:
         self._undecided = None
@@ -176,7 +180,10 @@ class Listening:
 
     def _judge(self, periods: Iterable[Period]) -> None:
         assert self._endpointer is not None, "begin comes first"
-        for event in self._endpointer.feed(self._without_own(period) for period in periods):
+        fresh = [period for period in periods if period.position + PERIOD > self._judged]
+        if fresh:
+            self._judged = fresh[-1].position + PERIOD
+        for event in self._endpointer.feed(self._without_own(period) for period in fresh):
             self._tell(event)
 
     def _without_own(self, period: Period) -> Period:

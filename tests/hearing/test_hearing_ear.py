@@ -363,6 +363,26 @@ def test_a_single_word_that_begins_with_the_own_sound_is_heard(
     assert end.audio_at == pytest.approx(BEFORE_S + said.ends[1] / RATE_HZ, abs=0.1)
 
 
+@pytest.mark.parametrize(
+    ("name", "word"),
+    [("en-gb", "mute"), ("en-gb", "yes"), ("awb", "louder"), ("en-gb-x-rp", "stop"), ("en-gb-x-rp", "louder")],
+)
+def test_a_single_word_in_one_breath_is_no_end_of_the_wake_word(
+    rigs: Callable[..., Rig], visitors: Mapping[Voice, Utterance], name: str, word: str
+) -> None:
+    """The wake word is detected late there, and what was left of the command was too short to count."""
+    speaker = voice(name)
+    said = visitors[speaker].then(say(word, speaker), 0.0)
+    rig = rigs(among(said.samples, 10, BEFORE_S, 2.0))
+    rig.listen_on_wake()
+    _, started, end = rig.play()
+    assert isinstance(started, SpeechStarted)
+    assert started.audio_at == pytest.approx(BEFORE_S + said.ends[0] / RATE_HZ, abs=0.12)
+    assert isinstance(end, Endpoint)
+    assert end.cause == "silence"
+    assert end.audio_at == pytest.approx(BEFORE_S + said.ends[1] / RATE_HZ, abs=0.1)
+
+
 def test_whoever_goes_on_after_the_endpoint_is_heard_as_a_whole(rigs: Callable[..., Rig], hello: Utterance) -> None:
     said = hello.then(say("tell me a story about", SLT), 0.4).then(say("a dragon and a princess", SLT), 1.2)
     rig = rigs(among(said.samples, 10, BEFORE_S, 1.0))
