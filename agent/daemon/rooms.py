@@ -241,13 +241,13 @@ class Rooms:
         """Hand a command to its room."""
         house = self.house
         match deed:
-            case StartListening(persona=persona):
+            case StartListening(persona=persona) | ListenOn(persona=persona):
                 house.ear.do(deed)
                 # A question is coming: open now what will be needed then.
                 house.playback.prepare()
                 house.mouth.prepare(persona)
                 house.thinker.warm(persona)
-            case ListenOn() | SetPatience() | StopListening() | SetMute():
+            case SetPatience() | StopListening() | SetMute():
                 house.ear.do(deed)
             case AskLlm(persona=persona):
                 house.thinker.do(deed)

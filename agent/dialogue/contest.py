@@ -119,7 +119,7 @@ def decide(state: State, now: float) -> Step:
     claimed = enter(state, contending.listening)
     commands: tuple[Command, ...] = (_claim(mine), *contending.sounds)
     for event in contending.held:
-        claimed, heard = turn.hearing(claimed, event)
+        claimed, heard = turn.hearing(claimed, event) if event.turn == claimed.turn else (claimed, ())
         commands = (*commands, *heard)
     return claimed, commands
 

@@ -43,9 +43,10 @@ class BargeIn:
         """Sound was lost, or was not to be heard."""
         self._overhear.reset()
 
-    def hear(self, block: Block, found: list[Detection]) -> list[Detection]:
-        """`found`: the wake words in the block as it is. Returns those that somebody else has said."""
-        began, found = self._overhear.feed(block, found)
+    def hear(self, block: Block, found: list[Detection], hurried: bool = False) -> list[Detection]:
+        """`found`: the wake words in the block as it is. Returns those that somebody else has said. `hurried`: there is
+        no time to look for more of them."""
+        began, found = self._overhear.feed(block, found, hurried)
         if began is not None and self._overhear.turn:
             self._emit(VoiceOver(self._clock(), self._overhear.turn, block.time_of(began)))
         if self._stop_word and not self._stop_word.over:

@@ -8,6 +8,8 @@ Rules:
 - Muted is a gate in front of everything: blocks are counted, and not looked at or kept.
 - A wake word older than `STALE_S` when it is found is nobody's wish any more.
 - After a gap all models start afresh.
+- Who is `BEHIND_S` behind the sound has no time for what is luxury: taking its own speech out of it. The wake word and
+  the recogniser come first.
 - The microphone's child wakes up every 10 ms in speech, in a turn and while the agent plays; else every 80 ms.
 """
 
@@ -37,6 +39,7 @@ from agent.hearing.wake import Detection, WakeEngine
 from agent.hearing.words import wake_name
 
 STALE_S = 1.0
+BEHIND_S = 0.5
 READ_S = 0.25
 ATTENTIVE, RELAXED = 1, 8  # periods per wake-up of the microphone's child
 COMMANDS = 64
@@ -176,10 +179,9 @@ class Ear:
         self._obey(spotter)
         for block in blocks:
             self._take(spotter, block)
-        now = self._turned_at = self._clock().mono
-        if blocks:
-            self._progress = now
-        self._asr.tick(now)
+            self._progress = self._turned_at = self._clock().mono  # a slow device has many of them, and does not hang
+        self._turned_at = self._clock().mono
+        self._asr.tick(self._turned_at)
 
     def _pace(self, spotter: Spotter) -> None:
         near = not self._muted and (self._attentive or self._listening is not None or spotter.voice_now)
@@ -269,7 +271,10 @@ class Ear:
         if self._listening:
             self._listening.hear(block, periods(voice))
             self._close_if_done()
-        for detection in self._barge_in.hear(block, detections) if self._barge_in else detections:
+        if self._barge_in:
+            late_s = self._clock().mono - block.time_of(block.position + len(block.pcm))
+            detections = self._barge_in.hear(block, detections, hurried=late_s > BEHIND_S)
+        for detection in detections:
             self._wake(detection)
 
     def _close_if_done(self) -> None:

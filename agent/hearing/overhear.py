@@ -126,12 +126,14 @@ class Overhear:
         self._framer.flush()
         self._rest()
 
-    def feed(self, block: Block, heard: list[Detection]) -> tuple[int | None, list[Detection]]:
-        """`heard`: the wake words in the block as it is. Returns the position at which somebody begins to speak over
-        the agent (again every `TOLD` periods while that goes on), or None; and the wake words that are meant for it."""
+    def feed(self, block: Block, heard: list[Detection], hurried: bool = False) -> tuple[int | None, list[Detection]]:
+        """`heard`: the wake words in the block as it is; `hurried`: there is no time for more than the guard.
+
+        Returns the position at which somebody begins to speak over the agent (again every `TOLD` periods while that
+        goes on), or None; and the wake words that are meant for it."""
         began: int | None = None
         found = [each for each in heard if not self._guard.guarded(block.time_of(each.position))]
-        if self._reference is None or not self._reference.playing(block.at):
+        if hurried or self._reference is None or not self._reference.playing(block.at):
             if self.on:
                 self._rest()
             return None, self._once(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from agent import earcons
 from agent.audio.pcm import RATE_HZ, Block, Samples
 from agent.commands import Earcon, EarconName, ListenOn, SetMute, SetPatience, StartListening, StopListening
 from agent.config import Config, EndpointSection, WakeSection, WakeWord
-from agent.events import Endpoint, Event, Health, SpeechResumed, SpeechStarted, Wake
+from agent.events import Endpoint, Event, Health, Instant, SpeechResumed, SpeechStarted, Wake
 from agent.hearing.ear import STALE_S, Ear
 from agent.hearing.wake import WakeModelError
 from agent.lab.acoustics import crowd, reverberant, with_noise
@@ -248,6 +249,35 @@ def test_a_gap_within_the_wake_word_does_not_join_its_halves(rigs: Callable[...,
         rig.tape.played()
     assert rig.events == []
     assert rig.ear.counters().gaps == 1
+
+
+class Heap(Tape):
+    """All that was heard comes at once, and whoever looks at the clock takes a millisecond."""
+
+    looks = 0
+
+    def clock(self) -> Instant:
+        self.looks += 1
+        return replace(super().clock(), mono=self.looks / 1000)
+
+    def read(self, timeout_s: float) -> list[Block]:
+        heap: list[Block] = []
+        while self.position < len(self._sound):
+            heap += super().read(timeout_s)
+        return heap or super().read(timeout_s)
+
+
+def test_a_slow_ear_with_much_to_hear_makes_progress(rigs: Callable[..., Rig], hello: Utterance) -> None:
+    sound = among(hello.samples, 10, BEFORE_S, 1.0)
+    rig = rigs(sound)
+    rig.tape = Heap(sound)
+    rig.ear = Ear(Config(), rig.tape, rig.asr, rig.emit, rig.tape.clock, rig.fatal.put)
+    seen: list[tuple[float, float]] = []
+    rig.answer = lambda event: seen.append((rig.ear.progress(), rig.ear.turned_at()))
+    rig.play()
+    ((progress, turned_at),) = seen
+    assert progress == turned_at
+    assert progress > BEFORE_S * RATE_HZ / 160 / 1000, "told after every block, not after all of them"
 
 
 def test_it_sleeps_in_silence_and_wakes_up_for_voice(rigs: Callable[..., Rig], hello: Utterance) -> None:

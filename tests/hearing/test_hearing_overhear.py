@@ -137,6 +137,17 @@ def test_nothing_is_computed_while_nothing_sounds() -> None:
     assert overhear.residual.end == 0
 
 
+def test_in_a_hurry_nothing_is_computed_and_own_words_are_guarded_all_the_same() -> None:
+    overhear = over(Config(), Guarded((0.0, 0.5)), Silence())
+    for number in range(200):
+        hurried = number >= 50
+        found = [Detection("hey_jarvis", 0.9, (number + 1) * PERIOD)] if number in (49, 99) else []
+        block = Block(np.full(PERIOD, 50, np.int16), number * PERIOD, number / 100)
+        assert len(overhear.feed(block, found, hurried)[1]) == (number == 99)
+        assert overhear.on is not hurried
+    assert overhear.residual.end == 0
+
+
 @pytest.fixture(scope="module")
 def duet() -> Duet:
     config = Config()
