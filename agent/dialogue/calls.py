@@ -12,6 +12,7 @@ from agent.actions import INTENT
 from agent.commands import ShowEvent
 from agent.dialogue import actions, timers
 from agent.dialogue.origin import Called
+from agent.dialogue.resumption import kept
 from agent.dialogue.state import Speaking, State, Step, Thinking, enter
 from agent.events import IntentCalled
 from agent.requests import Intent, shown
@@ -22,9 +23,10 @@ def called(state: State, event: IntentCalled) -> Step:
     origin, intent = Called(event.turn, event.call), event.intent
     if not _at_work(state):
         return state, (origin.failed("too late: nothing was done"),)
+    state = kept(state)
     if isinstance(state.activity, Thinking):
         # What the model does itself is not done once more where it then has nothing to say.
-        state = enter(state, replace(state.activity, fallback=None, revocable=False))
+        state = enter(state, replace(state.activity, fallback=None))
     if intent.name == INTENT:
         after, commands = actions.perform(state, event.at, intent, origin)
     elif intent.name in timers.INTENTS:

@@ -134,14 +134,10 @@ class Transcribing:
 
 @dataclass(frozen=True, slots=True)
 class Thinking:
-    """The LLM has been asked and has not begun to answer. `fallback`: what we can answer ourselves if it cannot.
-
-    `revocable`: nothing but a question has gone out, so whoever asked may go on speaking.
-    """
+    """The LLM has been asked and has not begun to answer. `fallback`: what we can answer ourselves if it cannot."""
 
     until: float
     fallback: Intent | None = None
-    revocable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,6 +175,8 @@ class Talk:
     `announcement`: what is said in it; then nobody has asked. `aloud`: the question is spoken, not typed. `follow_up`:
     how many follow-ups led here; 0: none, a wake word or a command began it. `persona`: with whom one talks.
 
+    `revocable`: nothing but a question has gone out, and nothing of an answer has been heard: whoever asked may go on.
+
     `question`: which call somebody is asked to agree to, "" for none (`agent.dialogue.confirmation`); `thinker`: the
     turn in which the language model was asked, where that was an earlier one, else 0.
     """
@@ -193,6 +191,7 @@ class Talk:
     persona: str = ""
     question: str = ""
     thinker: Turn = 0
+    revocable: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,11 +21,12 @@ from agent.dialogue.loudness import adjust
 from agent.dialogue.panel import mute_switched, pressed
 from agent.dialogue.replies import close
 from agent.dialogue.requests import requested
+from agent.dialogue.resumption import kept
 from agent.dialogue.ringing import passing
 from agent.dialogue.ringing import woken as waking
 from agent.dialogue.settings import setting_changed
 from agent.dialogue.state import State, Step
-from agent.dialogue.timerkeeping import kept
+from agent.dialogue.timerkeeping import kept as timers_kept
 from agent.dialogue.turn import replying, speaking
 from agent.dialogue.waiting import heed
 from agent.events import (
@@ -127,7 +128,7 @@ def _of_device(state: State, event: SettingChanged | Health | Pressed | MuteSwit
 def _timed(state: State, event: TimersKept | ClockChanged | DeadlinePassed) -> Step:
     match event:
         case TimersKept():
-            return kept(state, event)
+            return timers_kept(state, event)
         case ClockChanged():
             return state, ()  # as after every event, `passing` looks at the clocks
         case DeadlinePassed():
@@ -156,7 +157,9 @@ def _in_turn(state: State, event: TurnEvent) -> Step:
             return acted(state, event)
         case SpeechDone() | SpeechFailed():
             return speaking(state, event)
-        case ClauseReady() | TtsFirst() | Audible() | Paused() | Resumed():
+        case Audible():
+            return kept(state), ()
+        case ClauseReady() | TtsFirst() | Paused() | Resumed():
             # Measures for the receipt, and for `heed`.
             return state, ()
         case unknown:

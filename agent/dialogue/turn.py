@@ -101,7 +101,7 @@ def hearing(state: State, event: HearingEvent) -> Step:
             transcribing = enter(state, Transcribing(now + state.rules.final_limit + state.loading))
             late = state.loading and state.rules.cast.languages  # it has just begun to load
             return transcribing, (Earcon(state.turn, "thinking"),) if late else ()
-        case (Transcribing() | Thinking(), SpeechResumed()):
+        case (Transcribing() | Thinking() | Speaking(), SpeechResumed()):
             return resumed(state, event)
         case (Listening() | Transcribing(), Final(text=text, intent=intent)):
             return _understood(state, now, event.at.wall, text, intent)
@@ -133,12 +133,13 @@ def ask(state: State, now: float, wall: datetime, text: str, intent: Intent | No
     fresh = tuple(past for past in state.history if now - past.at <= state.rules.history_for)
     persona = state.talk.persona
     history: tuple[Exchange, ...] = tuple(past.exchange for past in fresh if past.persona == persona)
-    thinking = Thinking(now + state.rules.thinking_limit, fallback=intent, revocable=True)
-    return replace(state, activity=thinking, history=fresh), (AskLlm(state.turn, text, history, persona),)
+    thinking = Thinking(now + state.rules.thinking_limit, fallback=intent)
+    asked = replace(state, activity=thinking, history=fresh, talk=replace(state.talk, revocable=True))
+    return asked, (AskLlm(state.turn, text, history, persona),)
 
 
 def _locally(state: State, now: float, wall: datetime, intent: Intent) -> Step:
-    answered, commands = answer(state, now, wall, intent)
+    answered, commands = answer(kept(state), now, wall, intent)
     return answered, (told(state, intent), *commands)
 
 

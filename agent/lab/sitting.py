@@ -6,7 +6,7 @@ Real: preroll, gate, wake word, detector, endpointer, listening, the recognition
 - The engine runs in this process, not in a child. A decode takes `DECODE_S` of the sound's time for each second that is
   decoded, whatever else keeps this machine busy: 0.12 s for 2 to 3 s was measured on two idle x86 cores. What the
   engine is fed meanwhile waits, as in the child's pipe.
-- The language model begins to answer `answer_s` after it was asked; what it says is not heard.
+- The answer becomes audible `answer_s` after the language model was asked; the microphone hears nothing of it.
 - The agent's own short sounds are mixed into what is heard, `OWN_DELAY_S` after the command, in a room of `OWN_T60_S`,
   `own_db` relative to the visitors' level. None: they are not heard.
 """
@@ -28,9 +28,21 @@ from agent.commands import AskLlm, Command, Earcon, ListenOn, SetPatience, Start
 from agent.config import AsrSection, Config
 from agent.daemon.hinter import Hinter
 from agent.daemon.plan import rules_of
-from agent.dialogue.state import Listening, State, Thinking, Transcribing
+from agent.dialogue.state import Listening, State, Transcribing
 from agent.dialogue.step import deadline, step
-from agent.events import DeadlinePassed, Endpoint, Event, Final, Instant, Partial, ReplyDelta, Requested, Turn, Wake
+from agent.events import (
+    Audible,
+    DeadlinePassed,
+    Endpoint,
+    Event,
+    Final,
+    Instant,
+    Partial,
+    ReplyDelta,
+    Requested,
+    Turn,
+    Wake,
+)
 from agent.hearing import moonshine
 from agent.hearing.asr import Engine
 from agent.hearing.gate import Voice, VoiceGate
@@ -44,7 +56,7 @@ from agent.requests import Intent, ListenRequest
 OWN_DELAY_S, OWN_T60_S = 0.08, 0.3
 LOUDER_DB = 2.0  # than visitors: the loud part of a sound
 DECODE_S = 0.05
-ANSWER_S = 0.5  # an embedded model, or one in a cloud that is near
+ANSWER_S = 0.5  # 0.2 of them are ours (`bench ttfa`): a fast language model
 WORD = "hey_jarvis"
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -227,7 +239,7 @@ class _Room:
     def _over(self) -> bool:
         if not any(isinstance(event, Final) for event in self._events):
             return False
-        waiting = isinstance(self._state.activity, Listening | Transcribing | Thinking)
+        waiting = isinstance(self._state.activity, Listening | Transcribing) or self._state.talk.revocable
         return not waiting or self._hearing is None or self._hearing.done
 
     def _clock(self) -> Instant:
@@ -265,6 +277,7 @@ class _Room:
         if self._asked is not None and self._asked + self._answer_s <= self._now:
             self._asked = None
             self._handle(ReplyDelta(self._clock(), self._state.turn, "Well."))
+            self._handle(Audible(self._clock(), self._state.turn, self._now))
         while (limit := deadline(self._state)) is not None and limit <= self._now:
             self._handle(DeadlinePassed(self._clock()))
 

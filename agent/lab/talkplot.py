@@ -52,7 +52,7 @@ def _first_word(axes: Any, figures: Figures) -> None:
 
 
 def _cut_off(axes: Any, figures: Figures) -> None:
-    _panel(axes, "A sentence is cut off", "ms that the language model takes to begin its answer")
+    _panel(axes, "A sentence is cut off", "ms from the question to the first sound of the answer")
     conditions = figures["conditions"]
     _line(axes, conditions["quiet"]["cutoff_by_answer"], BLUE, "in quiet")
     _line(axes, conditions["babble"]["cutoff_by_answer"], ORANGE, "among ten voices, 10 dB weaker")

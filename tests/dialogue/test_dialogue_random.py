@@ -227,7 +227,7 @@ def check_manners(script: Script, before: State, happened: Event, commands: list
     for command in commands:
         if isinstance(command, ListenOn):
             assert not after.mic_off
-            assert before.activity.__class__ in (Transcribing, Thinking)
+            assert isinstance(before.activity, Transcribing) or before.talk.revocable
         if isinstance(command, StartListening):
             assert not after.mic_off
             assert (command.first_word_ms is None) == (after.talk.follow_up == 0 and not after.talk.question)

@@ -10,6 +10,7 @@ from agent.commands import (
     AskLlm,
     CancelLlm,
     Command,
+    Hush,
     ListenOn,
     ShowState,
     ShowTranscript,
@@ -19,11 +20,14 @@ from agent.commands import (
 )
 from agent.dialogue.state import Idle, Listening, Rules, State, Thinking
 from agent.events import (
+    Audible,
     Endpoint,
     Final,
     Instant,
     IntentCalled,
+    LlmFailed,
     Partial,
+    Paused,
     ReplyDelta,
     ReplyDone,
     SpeechDone,
@@ -93,9 +97,42 @@ def test_it_may_go_on_more_than_once() -> None:
         script.play(Final(script.at, turn, "tell me a story about a dragon and"))
 
 
-def test_once_the_answer_has_begun_it_does_not() -> None:
+def test_an_answer_that_nobody_has_heard_yet_is_taken_back() -> None:
     script = asked()
     script.play(ReplyDelta(script.at, 1, "Once "))
+    commands = go_on(script)
+    assert only(ListenOn, commands) == ListenOn(2, of=1)
+    assert only(CancelLlm, commands) == CancelLlm(1)
+    assert only(Hush, commands) == Hush(1)
+    assert not has(TurnEnded, commands), "what was heard of it is still to be told"
+    ended = only(TurnEnded, script.play(SpeechDone(script.at, 1, "", cut=True)))
+    assert ended.outcome == "continued"
+    assert script.state.history == ()
+
+
+@pytest.mark.parametrize("paused", [False, True])
+def test_once_the_answer_is_heard_it_does_not(paused: bool) -> None:
+    """Also in its pauses: what sounds in them may be our own voice, dying away."""
+    script = asked()
+    script.play(ReplyDelta(script.at, 1, "Once "))
+    script.play(Audible(script.at, 1, script.time))
+    if paused:
+        script.play(Paused(script.at, 1, script.time))
+    script.play(ReplyDelta(script.at, 1, "upon a time."))
+    assert go_on(script) == []
+
+
+def test_a_failure_that_nobody_has_heard_yet_is_taken_back() -> None:
+    script = asked()
+    script.play(LlmFailed(script.at, 1, "unreachable"))
+    assert only(ListenOn, go_on(script)) == ListenOn(2, of=1)
+
+
+def test_what_is_done_where_the_model_cannot_stays_done() -> None:
+    script = Script(State(rules=Rules(local_first=False)))
+    script.wake()
+    assert has(AskLlm, script.hear("what time is it", Intent("time")))
+    script.play(LlmFailed(script.at, 1, "unreachable"))
     assert go_on(script) == []
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -75,3 +76,22 @@ def test_a_hanging_sentence_is_waited_for(sitting: Sitting, speak: Callable[[str
     told = sitting.sit(in_a_room(said.samples), woken_at=RATE_HZ // 2)
     assert told.endpoint is not None
     assert told.endpoint.audio_at == pytest.approx(1.0 + said.last_loud / RATE_HZ, abs=0.15)
+
+
+def test_whoever_pauses_for_long_is_heard_to_the_end_unless_the_answer_is_heard_before(
+    sitting: Sitting, speak: Callable[[str], Utterance]
+) -> None:
+    said = speak("hey jarvis").then(speak("tell me a very long story"), 0.4).then(speak("about a dragon"), 1.3)
+    told = sitting.sit(in_a_room(said.samples))
+    assert "dragon" not in told.text.lower(), "answered after 0.5 s"
+    assert told.taken_back == ()
+    match = Intents("en").match
+    slow = Sitting(Config(), wakewords.load(Config()), lambda text, _: match(text), answer_s=math.inf)
+    told = slow.sit(in_a_room(said.samples))
+    assert told.text.lower().startswith("tell me a very long story")
+    assert "dragon" in told.text.lower()
+    ((at, asked_s),) = told.taken_back
+    assert at == pytest.approx(1.0 + said.ends[1] / RATE_HZ + 1.3, abs=0.25)
+    assert 0.5 < asked_s < 1.3
+    assert told.endpoint is not None
+    assert told.endpoint.audio_at == pytest.approx(1.0 + said.last_loud / RATE_HZ, abs=0.1)

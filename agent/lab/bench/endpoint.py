@@ -3,12 +3,12 @@
 Each utterance is heard in a whole turn (`agent.lab.sitting`), in `quiet` and among ten others who talk 10 dB weaker
 (`babble`). `cutoff_rate`: the share of `n` utterances, in all conditions, of which the last word was not listened to:
 they were ended before it (by more than `EARLY_MS`, since a last sound may be too weak to count), and not taken up
-again, or only `ANSWER_MS` after the language model was asked, when it may have begun to answer. `cutoff_by_answer`: the
-same for models that begin after so many ms; 0: without taking up again. `taken_back`: the share in which a question was
-asked too early, and taken back; `in_vain`: taken back although all had been said. `delay_p50_ms`, `delay_p90_ms`: from
-the last loud sample to the endpoint, of what visitors say to an agent. `conditions`: the same for each; `kinds`: p50 of
-the delay by what is said (a local command, a question, another sentence). `held_out`: the same of the half of the
-sentences and visitors that was looked at for figures alone.
+again, or only `ANSWER_MS` after the language model was asked, when its answer may be heard already. `cutoff_by_answer`:
+the same for answers that are heard after so many ms; 0: without taking up again. `taken_back`: the share in which a
+question was asked too early, and taken back; `in_vain`: taken back although all had been said. `delay_p50_ms`,
+`delay_p90_ms`: from the last loud sample to the endpoint, of what visitors say to an agent. `conditions`: the same for
+each; `kinds`: p50 of the delay by what is said (a local command, a question, another sentence). `held_out`: the same of
+the half of the sentences and visitors that was looked at for figures alone.
 
 What visitors say is synthetic, by those whom the recogniser understands best, since it is their words that are judged:
 each sentence is spoken in parts, as a phrase or a clause ends, with pauses of `PAUSES_MS` between them (from one loud
