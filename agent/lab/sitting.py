@@ -28,7 +28,8 @@ from agent.commands import AskLlm, Command, Earcon, ListenOn, SetPatience, Start
 from agent.config import AsrSection, Config
 from agent.daemon.hinter import Hinter
 from agent.daemon.plan import rules_of
-from agent.dialogue.state import Listening, State, Transcribing
+from agent.dialogue import state as states
+from agent.dialogue.state import State
 from agent.dialogue.step import deadline, step
 from agent.events import (
     Audible,
@@ -46,7 +47,7 @@ from agent.events import (
 from agent.hearing import moonshine
 from agent.hearing.asr import Engine
 from agent.hearing.gate import Voice, VoiceGate
-from agent.hearing.listening import Listening as Utterance
+from agent.hearing.listening import Listening
 from agent.hearing.preroll import Preroll, periods
 from agent.hearing.spotter import Spotter
 from agent.hearing.wake import Detection, WakeEngine
@@ -216,7 +217,7 @@ class _Room:
         self._gate = VoiceGate()
         self._spotter = Spotter(wake, config.wake, self._preroll)
         self._desk = Desk(engine, watch, self._emit)
-        self._hearing: Utterance | None = None
+        self._listening: Listening | None = None
         self._state = State(rules=rules_of(config))
         self._now = 0.0
         self._queue: list[Event] = []
@@ -239,8 +240,9 @@ class _Room:
     def _over(self) -> bool:
         if not any(isinstance(event, Final) for event in self._events):
             return False
-        waiting = isinstance(self._state.activity, Listening | Transcribing) or self._state.talk.revocable
-        return not waiting or self._hearing is None or self._hearing.done
+        at_it = isinstance(self._state.activity, states.Listening | states.Transcribing)
+        waiting = at_it or self._state.talk.revocable
+        return not waiting or self._listening is None or self._listening.done
 
     def _clock(self) -> Instant:
         return Instant(self._now, START + timedelta(seconds=self._now))
@@ -252,8 +254,8 @@ class _Room:
         self._now = (block.position + PERIOD) / RATE_HZ
         self._preroll.append(block)
         voice, detections = self._look(block, woken_at)
-        if self._hearing:
-            self._hearing.hear(block, periods(voice))
+        if self._listening:
+            self._listening.hear(block, periods(voice))
         for found in detections if not self._events else []:
             self._word = found.word
             self._emit(Wake(self._clock(), found.word, found.score, found.position / RATE_HZ))
@@ -296,22 +298,22 @@ class _Room:
         match command:
             case StartListening(turn=turn, since=since):
                 parts = (self._config.endpoint, self._preroll, self._desk, self._emit, self._clock)
-                self._hearing = Utterance(turn, *parts)
+                self._listening = Listening(turn, *parts)
                 self._desk.tick(self._now)
                 position = None if since is None else self._preroll.position_at(since)
-                self._hearing.begin(position, self._word if position is not None else None)
+                self._listening.begin(position, self._word if position is not None else None)
             case AskLlm():
                 self._asked = self._now
-            case ListenOn(turn=turn) if self._hearing:
+            case ListenOn(turn=turn) if self._listening:
                 self._taken_back.append((self._now, 0.0 if self._asked is None else self._now - self._asked))
                 self._asked = None
                 self._desk.tick(self._now)
-                self._hearing.go_on(turn)
-            case SetPatience(silence_ms=silence_ms, heard_ms=heard_ms) if self._hearing:
-                self._hearing.be_patient(silence_ms, heard_ms)
-            case Earcon() if self._hearing and not self._hearing.over:
+                self._listening.go_on(turn)
+            case SetPatience(silence_ms=silence_ms, heard_ms=heard_ms) if self._listening:
+                self._listening.be_patient(silence_ms, heard_ms)
+            case Earcon() if self._listening and not self._listening.over:
                 self._sounds.append(self._now)
-                self._hearing.expect_sound(command.name)
+                self._listening.expect_sound(command.name)
                 self._mix(command)
             case _:
                 pass

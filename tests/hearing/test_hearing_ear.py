@@ -413,8 +413,12 @@ def test_a_single_word_in_one_breath_is_no_end_of_the_wake_word(
     assert end.audio_at == pytest.approx(BEFORE_S + said.ends[1] / RATE_HZ, abs=0.1)
 
 
+def with_a_pause(hello: Utterance) -> Utterance:
+    return hello.then(say("tell me a story about", SLT), 0.4).then(say("a dragon and a princess", SLT), 1.2)
+
+
 def test_whoever_goes_on_after_the_endpoint_is_heard_as_a_whole(rigs: Callable[..., Rig], hello: Utterance) -> None:
-    said = hello.then(say("tell me a story about", SLT), 0.4).then(say("a dragon and a princess", SLT), 1.2)
+    said = with_a_pause(hello)
     rig = rigs(among(said.samples, 10, BEFORE_S, 1.0))
 
     def answer(event: Event) -> None:
@@ -443,7 +447,7 @@ def test_whoever_goes_on_after_the_endpoint_is_heard_as_a_whole(rigs: Callable[.
 
 def test_nobody_wants_to_know_and_it_is_over(rigs: Callable[..., Rig], hello: Utterance) -> None:
     """The dialogue answers already: the ear tells once, and listens no more."""
-    said = hello.then(say("tell me a story about", SLT), 0.4).then(say("a dragon and a princess", SLT), 1.2)
+    said = with_a_pause(hello)
     rig = rigs(among(said.samples, 10, BEFORE_S, 4.0))
     rig.listen_on_wake()
     assert kinds(rig.play()) == ["Wake", "SpeechStarted", "Endpoint", "SpeechResumed"]
@@ -455,7 +459,7 @@ def test_nobody_wants_to_know_and_it_is_over(rigs: Callable[..., Rig], hello: Ut
 
 
 def test_muted_nothing_is_kept_of_what_was_said(rigs: Callable[..., Rig], hello: Utterance) -> None:
-    said = hello.then(say("tell me a story about", SLT), 0.4).then(say("a dragon and a princess", SLT), 1.2)
+    said = with_a_pause(hello)
     rig = rigs(among(said.samples, 10, BEFORE_S, 1.0))
 
     def answer(event: Event) -> None:
