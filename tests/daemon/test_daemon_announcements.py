@@ -167,10 +167,10 @@ def test_a_second_question_needs_no_wake_word_and_the_agents_echo_is_none(life: 
     try:
         life.room.play(question())
         first = life.wait("turn", lambda data: data["outcome"] == "answered")
-        life.room.play(say("what is the date", VISITOR).samples)
+        life.room.play(say("what time is it", VISITOR).samples)
         second = life.wait("turn", lambda data: data["turn"] == first["turn"] + 1)
         assert (second["outcome"], second["word"]) == ("answered", None)
-        assert [data["name"] for _, data in life.heard("event/intent")] == ["time", "date"]
+        assert [data["name"] for _, data in life.heard("event/intent")] == ["time", "time"]
         third = life.wait("turn", lambda data: data["turn"] == first["turn"] + 2)
         assert (third["outcome"], third["transcript"]) == ("silence", "")
         life.wait("state", lambda phase: phase == "idle")

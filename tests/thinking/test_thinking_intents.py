@@ -34,6 +34,7 @@ def said(intents: Intents, text: str) -> str | None:
         ("what is today's date", "date"),
         ("What day is it today?", "date"),
         ("tell me the date", "date"),
+        ("What is the day?", "date"),
         ("what day of the week is it", "date"),
         ("Stop.", "stop"),
         ("okay stop please", "stop"),
