@@ -1,8 +1,6 @@
 """Capture: supervises the microphone child and hands out mono 16 kHz blocks with true time stamps.
 
-Two threads meet here: the child's I/O thread puts raw records into a bounded queue (the oldest go first when the reader
-is too slow), the reader (`hearing`'s ear) takes and converts them, many periods by one numpy call. Lost sound, wherever
-it was lost, shows as a jump of the position and as `gap`.
+The child's I/O thread puts its records into the intake, the ear reads them from there (`agent.audio.intake`).
 """
 
 from __future__ import annotations
@@ -12,12 +10,12 @@ import json
 import logging
 import threading
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
-from agent.audio.convert import SECOND_NS, Converter, Stream
-from agent.audio.pcm import RATE_HZ, Block
+from agent.audio.convert import SECOND_NS, Stream
+from agent.audio.intake import Intake, periods
+from agent.audio.pcm import Block
 from agent.audio.soundness import Level, Meter, PartHealth, Xruns
 from agent.child import Child, ChildSpec, ChildState
 from agent.clock import Clock
@@ -27,7 +25,6 @@ from agent.records import Kind, Record, split_message
 
 log = logging.getLogger(__name__)
 
-QUEUE_S = 5.0
 STALL_S = 3.0
 LATE_NS = 20_000_000
 
@@ -58,15 +55,12 @@ class Capture:
         spec = ChildSpec("mic", "agent.audio.mic", (json.dumps(settings),), hang_is_death=False)
         self._child = Child(spec, self._on_record, self._on_state, on_fatal)
         self._drain = 1
-        self._arrived = threading.Condition()  # guards the six below
-        self._queue: deque[tuple[Stream, Record]] = deque()
-        self._queued_s = 0.0
+        self._intake = Intake(config.channel, config.gain_db)
+        self._lock = threading.Lock()  # guards the four below
         self._stream: Stream | None = None
         self._over = False
         self._counters = Counters()
         self._xruns = Xruns()
-        self._converter: tuple[Stream, Converter] | None = None  # these two are the reader's alone
-        self._end: Block | None = None
 
     def start(self) -> None:
         self._health.set("loading", "the microphone is being opened")
@@ -83,20 +77,16 @@ class Capture:
     @property
     def ended(self) -> bool:
         """A file with the audio's own clock has been read to its end."""
-        with self._arrived:
-            return self._over and not self._queue
+        with self._lock:
+            return self._over and self._intake.empty
 
     def read(self, timeout_s: float) -> list[Block]:
         """What was heard since the last call, in order; waits for something, at most `timeout_s`. One thread only.
 
         The samples may be read-only views. `gap` is set on the first block after a loss.
         """
-        with self._arrived:
-            self._arrived.wait_for(lambda: self._queue, timeout_s)
-            taken = list(self._queue)
-            self._queue.clear()
-            self._queued_s = 0.0
-        blocks = [block for stream, record in _joined(taken) if (block := self._convert(stream, record))]
+        taken = self._intake.take(timeout_s)
+        blocks = self._intake.blocks(taken)
         for block in blocks:
             self._meter.feed(block.pcm)
         if taken:
@@ -115,35 +105,19 @@ class Capture:
 
     def description(self) -> str:
         """Device, rate, format and channels as they are in use; "" before the device was opened."""
-        with self._arrived:
+        with self._lock:
             stream = self._stream
         return f"{self._config.device} {stream.rate_hz} {stream.sample} {stream.channels}" if stream else ""
 
     def counters(self) -> Counters:
-        with self._arrived:
+        with self._lock:
             return dataclasses.replace(self._counters)
 
     # On the reader's thread.
 
-    def _convert(self, stream: Stream, record: Record) -> Block | None:
-        if self._converter is None or self._converter[0] is not stream:
-            origin, gap = self._origin(record, stream), self._end is not None
-            self._converter = stream, Converter(stream, self._config.channel, self._config.gain_db, origin, gap)
-        block = self._converter[1].feed(record)
-        self._end = block or self._end
-        return block
-
-    def _origin(self, record: Record, stream: Stream) -> int:
-        """Position of a new stream's frame 0, so that positions go on as time does."""
-        if self._end is None:
-            return 0
-        first_at = record.mono_ns / SECOND_NS - record.position / stream.rate_hz
-        end_at = self._end.at + len(self._end.pcm) / RATE_HZ
-        return self._end.position + len(self._end.pcm) + max(0, round((first_at - end_at) * RATE_HZ))
-
     def _judge(self) -> None:
         if self._health.status in ("ok", "degraded"):
-            with self._arrived:
+            with self._lock:
                 overruns = self._xruns.complaint(time.monotonic())
             complaint = self._meter.complaint() or overruns
             self._health.set("degraded" if complaint else "ok", complaint)
@@ -162,25 +136,18 @@ class Capture:
         elif record.kind is Kind.MESSAGE:
             self._on_message(record.message())
         elif record.kind is Kind.END:
-            with self._arrived:
+            with self._lock:
                 self._over = True
 
     def _put(self, stream: Stream, record: Record) -> None:
         frames = len(record.payload) // stream.frame_bytes
         read_ns = record.mono_ns + record.delay * SECOND_NS // stream.rate_hz
         late = record.delay > 0 and time.monotonic_ns() - read_ns > LATE_NS
-        with self._arrived:
-            self._queue.append((stream, record))
-            self._queued_s += frames / stream.rate_hz
-            self._counters.periods += _periods(frames, stream)
+        dropped = self._intake.put(stream, record)
+        with self._lock:
+            self._counters.periods += periods(frames, stream)
             self._counters.late += late
-            while self._queued_s > QUEUE_S:
-                old, oldest = self._queue.popleft()
-                lost = len(oldest.payload) // old.frame_bytes
-                self._queued_s -= lost / old.rate_hz
-                self._counters.dropped += _periods(lost, old)
-            if len(self._queue) == 1:
-                self._arrived.notify()
+            self._counters.dropped += dropped
 
     def _on_message(self, message: dict[str, Any]) -> None:
         match message["type"]:
@@ -190,8 +157,8 @@ class Capture:
                 self._health.set("ok" if message["ok"] else "failed", message["reason"])
             case "lost" if self._stream:
                 log.warning("mic: %d frames lost (%s)", message["frames"], message["reason"])
-                with self._arrived:
-                    self._counters.lost += _periods(message["frames"], self._stream)
+                with self._lock:
+                    self._counters.lost += periods(message["frames"], self._stream)
                     if message["reason"] == "xrun":
                         self._counters.xruns += 1
                         self._xruns.add(time.monotonic())
@@ -206,7 +173,7 @@ class Capture:
                 log.debug("mic: %s", message)
 
     def _begin(self, stream: Stream) -> None:
-        with self._arrived:
+        with self._lock:
             self._stream = stream
         log.info("mic: %s, %d Hz, %d channels, %s", self._config.device, stream.rate_hz, stream.channels, stream.sample)
         self._credit(stream, Record(Kind.AUDIO))
@@ -217,29 +184,7 @@ class Capture:
                 self._child.send(*split_message({"type": "drain", "periods": self._drain}))
             case "died" | "hung":
                 self._health.set("failed", f"mic.child: the microphone's process {state}: {reason}")
-                with self._arrived:
+                with self._lock:
                     self._counters.restarts += 1
             case _:
                 pass
-
-
-def _joined(taken: list[tuple[Stream, Record]]) -> list[tuple[Stream, Record]]:
-    """Neighbours that follow each other without a gap become one, to be converted by one call."""
-    runs: list[tuple[Stream, list[Record]]] = []
-    expected = -1
-    for stream, record in taken:
-        if not runs or runs[-1][0] is not stream or record.position != expected:
-            runs.append((stream, []))
-        runs[-1][1].append(record)
-        expected = record.position + len(record.payload) // stream.frame_bytes
-    return [(stream, _join(records)) for stream, records in runs]
-
-
-def _join(records: list[Record]) -> Record:
-    if len(records) == 1:
-        return records[0]
-    return dataclasses.replace(records[0], payload=b"".join(record.payload for record in records))
-
-
-def _periods(frames: int, stream: Stream) -> int:
-    return -(-frames * 100 // stream.rate_hz)

@@ -1,8 +1,6 @@
 """Playback: supervises the speaker child, feeds it, and says what has been heard.
 
-The child holds about two seconds; the rest of a reply waits here, in the engine's own rate, and is resampled when it is
-sent. So a reply of minutes is no problem, "drop" costs nothing, and little is lost with a child that dies. A turn whose
-device or child fails is over: its sound is thrown away, also what is still to come, and the listener is told once.
+What is to be said waits in `agent.audio.replies`; the child holds about two seconds of it.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ import numpy as np
 from agent.audio.listener import Counters, Listener, OwnVoice
 from agent.audio.pcm import Samples
 from agent.audio.reference import Reference
-from agent.audio.reply import Reply
+from agent.audio.replies import Replies
 from agent.audio.resample import Resampler, to_int16
 from agent.audio.soundness import PartHealth
 from agent.child import Child, ChildSpec, ChildState
@@ -30,8 +28,6 @@ from agent.records import Kind, Record, split_audio, split_message
 
 log = logging.getLogger(__name__)
 
-AHEAD_S = 2.0
-WAITING_S = 180.0
 SOFT, LOUD = (-17.0, 40), (0.0, 350)  # dB and ms
 EARCON = 0  # the turn of records that belong to no reply
 
@@ -49,9 +45,9 @@ class Playback:
     ) -> None:
         """`reference`: takes what is played, for echo cancellation; `own_voice`: is told what will be said."""
         self._reference = reference
-        self._own_voice = own_voice
         self._config = config
         self._listener = listener
+        self._replies = Replies(self, listener, own_voice)
         self._health = PartHealth("speaker", emit, clock)
         settings = config.model_dump(include={"device", "rate_hz", "latency_ms", "volume_percent", "mixer", "realtime"})
         settings["monitor"] = reference is not None
@@ -59,11 +55,7 @@ class Playback:
         spec = ChildSpec("speaker", "agent.audio.speaker", (json.dumps(settings),), env, hang_is_death=False)
         self._child = Child(spec, self._on_record, self._on_state, on_fatal)
         self._lock = threading.Lock()  # guards all below
-        self._replies: dict[Turn, Reply] = {}
-        self._over = 0  # turns up to this one are dropped or have failed
-        self._device_hz = 0  # 0 until the device was opened once
         self._form = ""  # rate, format and channels of the device
-        self._broken = False  # the child has no device
         self._percent = config.volume_percent
         self._duck_db = 0.0
         self._counters = Counters()
@@ -94,35 +86,21 @@ class Playback:
 
         Sound of a turn that was dropped or has failed is taken and thrown away.
         """
-        with self._lock:
-            if turn <= self._over:
-                return True
-            if len(pcm) / rate_hz > self._room_s():
-                return False
-            self._replies.setdefault(turn, Reply(turn)).add(pcm, rate_hz)
-            if self._own_voice:
-                self._own_voice.said(turn, pcm, rate_hz)
-            self._feed()
-        return True
+        return self._replies.play(turn, pcm, rate_hz)
 
     def end(self, turn: Turn) -> None:
         """Nothing more will be said in this turn; `drained` follows when all of it has been heard."""
-        with self._lock:
-            if turn > self._over:
-                self._replies.setdefault(turn, Reply(turn)).ended = True
-                self._feed()
+        self._replies.end(turn)
 
     def drop(self, turn: Turn) -> None:
         """Be silent at once about this turn and all older ones."""
-        with self._lock:
-            self._forget(turn)
-            self._child.send(*split_message({"type": "drop"}, turn))
-            self._feed()
+        self._replies.forget(turn)
+        self._child.send(*split_message({"type": "drop"}, turn))
+        self._replies.feed()
 
     def earcon(self, pcm: Samples, rate_hz: int) -> None:
         """A short sound, mixed over whatever is being said; nothing is reported about it."""
-        with self._lock:
-            device_hz = self._device_hz
+        device_hz = self._replies.rate_hz
         if device_hz and self._config.earcons:
             resampler = Resampler(rate_hz, device_hz, "MQ")
             floats = np.concatenate([resampler.feed(pcm.astype(np.float32)), resampler.flush()])
@@ -130,8 +108,7 @@ class Playback:
 
     def room(self) -> float:
         """Seconds of sound that `play` still takes."""
-        with self._lock:
-            return self._room_s()
+        return self._replies.room()
 
     def prepare(self) -> None:
         """Sound is to be expected: open the device, if it was closed, before it comes."""
@@ -152,61 +129,36 @@ class Playback:
         """Somebody speaks over it, or does no longer: softer at once, and slowly back."""
         self.duck(*(SOFT if on else LOUD))
 
-    # With the lock held.
+    # What the replies send.
 
-    def _room_s(self) -> float:
-        return WAITING_S - sum(reply.waiting_s for reply in self._replies.values())
+    def sound(self, turn: Turn, pcm: Samples, position: int) -> None:
+        # A child without a device answers with why.
+        records = split_audio(pcm.tobytes(), 2, turn, position) if len(pcm) else [Record(Kind.AUDIO, b"", turn)]
+        self._child.send(*records)
 
-    def _forget(self, turn: Turn) -> None:
-        self._over = max(self._over, turn)
-        if self._own_voice:
-            self._own_voice.over(turn)
-        self._replies = {each: reply for each, reply in self._replies.items() if each > self._over}
-
-    def _feed(self) -> None:
-        """Send what is next, as far as the child is to be ahead."""
-        for reply in list(self._replies.values()):
-            if self._broken:
-                self._child.send(Record(Kind.AUDIO, b"", reply.turn))  # it answers with why not
-            elif self._device_hz:
-                self._feed_reply(reply, self._device_hz)
-
-    def _feed_reply(self, reply: Reply, device_hz: int) -> None:
-        while not reply.end_sent and self._ahead_s(device_hz) < AHEAD_S:
-            start = reply.sent
-            last = reply.ended and not reply.waiting
-            pcm = reply.next(device_hz)
-            if pcm is not None and len(pcm):
-                self._child.send(*split_audio(pcm.tobytes(), 2, reply.turn, start))
-            if last:
-                reply.end_sent = True
-                self._child.send(Record(Kind.END, turn=reply.turn))
-            elif pcm is None:
-                return
-
-    def _ahead_s(self, device_hz: int) -> float:
-        return sum(reply.sent - reply.played for reply in self._replies.values()) / device_hz
+    def finish(self, turn: Turn) -> None:
+        self._child.send(Record(Kind.END, turn=turn))
 
     # On the child's I/O thread.
 
     def _on_record(self, record: Record) -> None:
         if record.kind is Kind.AUDIO and self._reference:
-            self._reference.put(record, self._device_hz)
+            self._reference.put(record, self._replies.rate_hz)
         if record.kind is not Kind.MESSAGE:
             return
         message = record.message()
         at = record.mono_ns / 1e9
         match message["type"]:
-            case "audible" if self._alive(record.turn):
+            case "audible" if self._replies.alive(record.turn):
                 self._listener.audible(record.turn, at)
             case "dropped" if record.delay and self._reference:
                 self._reference.silenced(at)
             case "played":
-                self._played(record.turn, record.position, at)
+                self._replies.played(record.turn, record.position, at)
             case "drained":
-                self._drained(record.turn)
+                self._replies.drained(record.turn)
             case "failed":
-                self._fail([record.turn], message["reason"])
+                self._replies.fail(message["reason"], record.turn)
             case "underrun":
                 self._count(underruns=1)
             case _:
@@ -215,49 +167,16 @@ class Playback:
     def _on_device(self, message: dict[str, Any]) -> None:
         match message["type"]:
             case "format":
+                self._replies.speaker(message["rate_hz"])
                 with self._lock:
-                    self._device_hz = message["rate_hz"]
                     self._form = f"{message['rate_hz']} {message['sample']} {message['channels']}"
             case "device":
                 self._health.set("ok" if message["ok"] else "failed", message["reason"])
-                with self._lock:
-                    self._broken = not message["ok"]
-                    self._feed()
+                self._replies.speaker(broken=not message["ok"])
             case "warning":
                 log.warning("speaker: %s", message["text"])
             case _:
                 log.debug("speaker: %s", message)
-
-    def _alive(self, turn: Turn) -> bool:
-        with self._lock:
-            return turn in self._replies
-
-    def _played(self, turn: Turn, position: int, at: float) -> None:
-        with self._lock:
-            reply = self._replies.get(turn)
-            if reply is None or not reply.segments:
-                return
-            reply.played = position
-            heard, rate_hz = reply.heard(position)
-            self._feed()
-        if self._own_voice:
-            self._own_voice.sounded(turn, heard / rate_hz, at)
-        self._listener.played(turn, heard, rate_hz, at)
-
-    def _drained(self, turn: Turn) -> None:
-        with self._lock:
-            known = self._replies.pop(turn, None)
-            self._feed()
-        if known:
-            self._listener.drained(turn)
-
-    def _fail(self, turns: list[Turn], reason: str) -> None:
-        with self._lock:
-            known = [turn for turn in turns if turn in self._replies]
-            if known:
-                self._forget(max(known))
-        for turn in known:
-            self._listener.failed(turn, reason)
 
     def _on_state(self, state: ChildState, reason: str) -> None:
         match state:
@@ -269,10 +188,8 @@ class Playback:
             case "died" | "hung":
                 self._health.set("failed", f"speaker.child: the speaker's process {state}: {reason}")
                 self._count(restarts=1)
-                with self._lock:
-                    self._device_hz, self._broken = 0, False
-                    turns = sorted(self._replies)
-                self._fail(turns, f"the speaker's process {state}")
+                self._replies.speaker(rate_hz=0, broken=False)
+                self._replies.fail(f"the speaker's process {state}")
             case _:
                 pass
 
