@@ -25,9 +25,10 @@ from dataclasses import replace
 from agent.commands import Command, Earcon, ShowEvent
 from agent.dialogue import spoken
 from agent.dialogue.announcements import announce
+from agent.dialogue.origin import Commanded
 from agent.dialogue.replies import begin, speak
 from agent.dialogue.state import Idle, Speaking, State, Step, Thinking
-from agent.dialogue.timerbook import Bell, Ring, happened
+from agent.dialogue.timerbook import Bell, Keeping, Ring, happened
 from agent.dialogue.timerkeeping import alter, overdue
 from agent.dialogue.timermaking import following, later
 from agent.events import Instant, Turn
@@ -46,7 +47,9 @@ SET_BACK = 3600.0
 def deadlines(state: State) -> list[float]:
     """When something is due, monotonic seconds."""
     book = state.book
-    found = [each.until for each in book.keeping]
+    found = [each.until for each in book.keeping if _ours(state, each)]
+    if not state.rules.rings:
+        return found
     found += [book.due(timer) for timer in book.waiting]
     if book.bell.rings and isinstance(state.activity, Idle) and book.bell.next_at is not None:
         found.append(book.bell.next_at)
@@ -59,14 +62,20 @@ def passing(state: State, at: Instant) -> Step:
     if not (book.timers or book.keeping or book.bell.rings):
         return state, ()
     commands: tuple[Command, ...] = ()
-    for move in (_clock, _overdue, _ripe, _unheard, _ring):
+    for move in (_clock, _overdue, _ripe, _unheard, _ring) if state.rules.rings else (_overdue,):
         state, moving = move(state, at)
         commands = (*commands, *moving)
     return state, commands
 
 
 def _overdue(state: State, at: Instant) -> Step:
-    return overdue(state, at.mono)
+    late = any(each.until <= at.mono for each in state.book.keeping if _ours(state, each))
+    return overdue(state, at.mono) if late else (state, ())
+
+
+def _ours(state: State, keeping: Keeping) -> bool:
+    """The house sees to all; a guest only to what it waits for itself."""
+    return state.rules.rings or (not isinstance(keeping.origin, Commanded) and keeping.origin.turn == state.turn)
 
 
 def _clock(state: State, at: Instant) -> Step:
@@ -184,8 +193,8 @@ def _without(bell: Bell, over: tuple[Timer, ...]) -> Bell:
 
 
 def woken(before: State, after: State, at: Instant) -> Step:
-    """A wake word that has begun a turn makes quiet what rings."""
-    return (after, ()) if after.turn == before.turn else hush(after, at, "wake", after.turn)
+    """A wake word that has begun a turn makes quiet what rings: here, and nowhere else."""
+    return (after, ()) if after.turn == before.turn or not after.rules.rings else hush(after, at, "wake", after.turn)
 
 
 def hush(state: State, at: Instant, by: str, turn: Turn | None = None, those: tuple[Timer, ...] | None = None) -> Step:

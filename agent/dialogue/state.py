@@ -60,7 +60,8 @@ class Rules:
     `follow_ups`: of them in a row at most. `barge_in`: the wake word interrupts the agent's speech. `local_first`: what
     is a local command is answered here; else the LLM is asked first, and this is what remains where it does not answer.
     `late_limit`: how long for a recogniser that is loaded when its persona is first spoken to.
-    `language`: that of the persona "", the others' are the cast's.
+    `language`: that of the persona "", the others' are the cast's. `rings`: timers ring here; not at a guest's
+    (`agent.dialogue.guests`).
     """
 
     language: str = "en"
@@ -88,6 +89,7 @@ class Rules:
     cast: Cast = field(default_factory=Cast)
     actions: Mapping[str, Action] = field(default_factory=dict)
     patience: Patience = field(default_factory=Patience)
+    rings: bool = True
 
 
 @dataclass(frozen=True, slots=True)
