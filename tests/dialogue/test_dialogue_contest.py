@@ -20,6 +20,7 @@ from agent.commands import (
     Command,
     Earcon,
     Hush,
+    ListenOn,
     ShowEvent,
     ShowState,
     ShowTranscript,
@@ -42,6 +43,7 @@ from agent.events import (
     ReplyDelta,
     RivalClaimed,
     RivalWoke,
+    SpeechResumed,
     SpeechStarted,
     Wake,
 )
@@ -266,6 +268,24 @@ def test_what_is_said_meanwhile_is_done_once_it_is_decided() -> None:
     commands = script.wait()
     assert [c.text for c in commands if isinstance(c, ShowTranscript)] == ["stop it", "time"]
     assert isinstance(script.state.activity, Speaking)
+
+
+def test_whoever_goes_on_before_it_is_decided_is_heard_to_the_end() -> None:
+    script = among()
+    wake(script, 30.0)
+    turn = script.state.turn
+    for event in (
+        SpeechStarted(script.at, turn, script.time),
+        Endpoint(script.at, turn, script.time, "silence"),
+        Final(script.at, turn, "tell me"),
+        SpeechResumed(script.at, turn, script.time),
+    ):
+        assert not script.play(event)
+    commands = script.wait()
+    assert only(ListenOn, commands) == ListenOn(turn + 1, turn)
+    assert commands.index(only(AskLlm, commands)) < commands.index(CancelLlm(turn))
+    assert only(TurnEnded, commands).outcome == "continued"
+    assert isinstance(script.state.activity, Listening)
 
 
 def test_what_was_said_to_another_agent_is_forgotten() -> None:
