@@ -3,6 +3,8 @@
 "auto" means: the first engine of the part's order that has a model for the persona's language. Vosk comes before
 Moonshine (it streams), Piper before espeak-ng (it sounds better). Every persona has engines of its own, which may well
 be the same ones.
+
+A server on a bigger machine is no engine here: what is chosen stands in for it, and so has to be there in any case.
 """
 
 from __future__ import annotations

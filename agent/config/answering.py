@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from agent.config.values import Address, CredentialName, Milliseconds, Name, Seconds, Section
+from agent.config.wyoming import WyomingAddress
 
 HOME_ASSISTANTS_OWN = ("model", "system_prompt", "temperature", "top_p", "max_tokens", "history_turns")
 
@@ -99,6 +100,28 @@ class Tts(Section):
     threads: Annotated[int, Field(ge=1, le=8)] = Field(2, description="of Piper")
     rate: Annotated[float, Field(ge=0.5, le=2)] = Field(1.0, description="tempo; 1.2 speaks faster")
     load: Literal["start", "first_use"] = Field("start", description="when to load the voice into memory")
+    wyoming: WyomingAddress | None = Field(
+        None,
+        description='a server on a bigger machine ("tcp://host:10200"), which speaks; the engine above stands in',
+    )
+    wyoming_voice: Name | None = Field(
+        None, description="that server's name of the voice; not set: the one it was started with"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _engine_is_local(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("engine") == "wyoming":
+            raise ValueError(
+                'engine is the one on this device, which stands in; set wyoming = "tcp://host:10200" for the server'
+            )
+        return given
+
+    @model_validator(mode="after")
+    def _voice_of_a_server(self) -> Tts:
+        if self.wyoming_voice and not self.wyoming:
+            raise ValueError('wyoming_voice needs wyoming, such as "tcp://host:10200"')
+        return self
 
 
 class Conversation(Section):

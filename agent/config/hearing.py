@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from agent.config.values import Milliseconds, Name, Probability, Section
+from agent.config.wyoming import WyomingAddress
 from agent.events import Hint
 
 
@@ -87,3 +88,26 @@ class AsrSection(Section):
     model: Name | None = Field(None, description="name or folder; not set: what is installed for the language")
     grammar: tuple[Name, ...] = Field((), description="restrict Vosk to these phrases; empty: free dictation")
     load: Literal["start", "first_use"] = Field("start", description="when to load the model into memory")
+    wyoming: WyomingAddress | None = Field(
+        None,
+        description='a server on a bigger machine ("tcp://host:10300"), which writes what was said; the engine above '
+        "stands in for it",
+    )
+    wyoming_wait_ms: Annotated[int, Field(ge=200, le=2500)] = Field(
+        2000, description="how long to wait for that server's text after the end of an utterance"
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _engine_is_local(cls, given: Any) -> Any:
+        if isinstance(given, dict) and given.get("engine") == "wyoming":
+            raise ValueError(
+                'engine is the one on this device, which stands in; set wyoming = "tcp://host:10300" for the server'
+            )
+        return given
+
+    @model_validator(mode="after")
+    def _grammar_is_local(self) -> AsrSection:
+        if self.wyoming and self.grammar:
+            raise ValueError("grammar restricts Vosk on this device, and no server: take out grammar or wyoming")
+        return self

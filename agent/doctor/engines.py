@@ -84,12 +84,20 @@ def examine(context: Context) -> Iterator[Finding]:
         yield Finding("engines", "info", "speed", shown, remedy)
         return
     context.say("the voice speaks a sentence")
-    finding, speech = _voice(context.config)
+    config = here(context.config)
+    finding, speech = _voice(config)
     yield finding
     context.say("the recogniser hears it")
-    yield _recogniser(context.config, speech)
+    yield _recogniser(config, speech)
     context.say("the wake words hear it")
     yield from _wake(context.config, speech)
+
+
+def here(config: Config) -> Config:
+    """The same configuration without servers on other machines, which `agent.doctor.wyoming` looks at."""
+    asr = config.asr.model_copy(update={"wyoming": None})
+    tts = config.tts.model_copy(update={"wyoming": None, "wyoming_voice": None})
+    return config.model_copy(update={"asr": asr, "tts": tts})
 
 
 def sentence(language: str) -> str:

@@ -5,7 +5,8 @@ The engines are native code that takes hundreds of megabytes and can hang, so on
 
     main -> child   {"type": "start", "word": "hey_jarvis" or null, "lead_ms": 90}, AUDIO (int16, 16 kHz, mono) …,
                     {"type": "pause"}, {"type": "resume"}, END or {"type": "cancel"}
-    child -> main   {"type": "ready"}, {"type": "partial", "text", "heard_ms"} …, {"type": "final", "text"}
+    child -> main   {"type": "ready"}, {"type": "partial", "text", "heard_ms"} …, {"type": "final", "text"},
+                    {"type": "standing", "reason"}: why a server is away that is asked, too; "" when it is back
 
 `heard_ms` says how much of the sound a text is of. `word` and `lead_ms` say that the audio begins with so much of that
 wake word's end, which is not to be written.

@@ -1,11 +1,15 @@
 """The recogniser's process: `python -m agent.hearing.asr_child --engine vosk --model FOLDER`. Records as in
-`agent.hearing.asr`."""
+`agent.hearing.asr`. With `--wyoming tcp://host:port` a server is asked, too (`agent.hearing.wyoming`)."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -14,13 +18,20 @@ from agent.hearing.asr import Engine
 from agent.parent import Parent
 from agent.records import Kind, Record
 
+if TYPE_CHECKING:
+    from agent.hearing.wyoming import RemoteEngine
+
 
 def main() -> None:
     parent = Parent()
     arguments = _arguments()
     engine = _load(arguments)
     parent.message("ready")
-    turns = Turns(engine, parent)
+    hang_up: Callable[[], None] = _nothing
+    if arguments.wyoming:
+        engine = asked = _with_server(arguments, engine, parent)
+        hang_up = asked.hang_up
+    turns = Turns(engine, parent, hang_up)
     for record in parent.records():
         turns.take(record)
 
@@ -31,6 +42,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--model", type=Path, required=True)
     parser.add_argument("--grammar", type=json.loads, default=[])
     parser.add_argument("--wake-words", type=json.loads, default=[])
+    parser.add_argument("--wyoming", default="")
+    parser.add_argument("--language", default="en")
+    parser.add_argument("--wait-ms", type=int, default=2000)
     return parser.parse_args()
 
 
@@ -45,12 +59,35 @@ def _load(arguments: argparse.Namespace) -> Engine:
     return moonshine.load(arguments.model)
 
 
-class Turns:
-    """Leads the engine through one utterance after the other. Records of another turn than the running are stale."""
+def _nothing() -> None:
+    """There is nobody to tell."""
 
-    def __init__(self, engine: Engine, parent: Parent) -> None:
+
+def _with_server(arguments: argparse.Namespace, local: Engine, parent: Parent) -> RemoteEngine:
+    from agent.hearing.wyoming import remote
+
+    threading.excepthook = _die
+
+    def told(reason: str) -> None:
+        parent.message("standing", reason=reason)
+
+    return remote(arguments.wyoming, arguments.language, arguments.wait_ms / 1000, local, told, parent.fileno())
+
+
+def _die(args: threading.ExceptHookArgs) -> None:
+    """Without the thread that looks after the server nobody would notice that it is back: the parent starts another."""
+    threading.__excepthook__(args)
+    os._exit(70)
+
+
+class Turns:
+    """Leads the engine through one utterance after the other. Records of another turn than the running are stale.
+    `cancelled` is called where nobody wants to know any more."""
+
+    def __init__(self, engine: Engine, parent: Parent, cancelled: Callable[[], None] = _nothing) -> None:
         self._engine = engine
         self._parent = parent
+        self._cancelled = cancelled
         self._turn: int | None = None
 
     def take(self, record: Record) -> None:
@@ -71,6 +108,7 @@ class Turns:
                 self._engine.resume()
             case (Kind.MESSAGE, "cancel"):
                 self._turn = None
+                self._cancelled()
             case (Kind.END, _):
                 self._parent.message("final", record.turn, text=self._engine.finish())
                 self._turn = None

@@ -26,6 +26,7 @@ from agent.engines import AsrChoice
 from agent.events import AsrFailed, Event, Final, Health, Partial, Status, Turn
 from agent.hearing.words import wake_name
 from agent.records import Kind, Record, split_audio, split_message
+from agent.wyoming.offer import primary
 
 FINAL_S = 3.0
 LOADING_S = 5.0
@@ -52,6 +53,9 @@ def child_spec(choice: AsrChoice, config: Config) -> ChildSpec:
     words = [wake_name(word.model) for word in config.wake.words]
     arguments = ["--engine", choice.engine, "--model", str(choice.model)]
     arguments += ["--grammar", json.dumps(config.asr.grammar), "--wake-words", json.dumps(words)]
+    if config.asr.wyoming and not config.asr.grammar:
+        arguments += ["--wyoming", config.asr.wyoming, "--wait-ms", str(config.asr.wyoming_wait_ms)]
+        arguments += ["--language", primary(config.persona.language)]
     return ChildSpec("asr", "agent.hearing.asr_child", tuple(arguments), ready_s=READY_S)
 
 
@@ -179,6 +183,8 @@ class Recogniser:
                 with self._lock:
                     self._now = None
                 self._emit(Final(self._clock(), record.turn, message["text"]))
+            case "standing":
+                self._health("degraded" if message["reason"] else "ok", message["reason"])
             case _:
                 pass  # "ready", or of a turn that nobody waits for
 

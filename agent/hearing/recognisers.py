@@ -9,6 +9,7 @@ Rules:
   small device has beside a voice. The price is the same delay once more. Where there is room, `keep_s` is 0: then all
   are loaded at the start, and stay.
 - Health of the part "asr": the first one's counts; another one that fails makes it degraded, since most still works.
+  So does one whose server on another machine is away.
 """
 
 from __future__ import annotations
@@ -155,5 +156,6 @@ class Recognisers:
             return Health(newest.at, "asr", "failed", first.reason)
         if any(health.status == "loading" for health in self._health.values()):
             return Health(newest.at, "asr", "loading")
-        failed = next((health for health in others if health.status == "failed"), None)
-        return Health(newest.at, "asr", "degraded", failed.reason) if failed else Health(newest.at, "asr", "ok")
+        known = others if first is None else [first, *others]
+        lacking = next((health for health in known if health.status in ("failed", "degraded")), None)
+        return Health(newest.at, "asr", "degraded", lacking.reason) if lacking else Health(newest.at, "asr", "ok")

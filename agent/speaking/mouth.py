@@ -20,7 +20,7 @@ from agent.requests import own
 from agent.speaking.player import Began, Drained, Played, Player, PlayerReport, PlayingFailed
 from agent.speaking.speech import MouthCommand, Prepare, Speech
 from agent.speaking.synthesis import Synthesis
-from agent.speaking.voice import JobDone, JobFailed, Report, VoiceLost, VoiceReady
+from agent.speaking.voice import JobDone, JobFailed, Report, VoiceAway, VoiceLost, VoiceReady
 from agent.speaking.voices import Speaker, VoiceSpec, speakers
 
 INBOX = 16_384  # items; a language model writes some 20 a second, a player reports some 50
@@ -140,7 +140,7 @@ class Mouth:
         match item:
             case None:
                 return False
-            case VoiceReady() | VoiceLost() | JobDone() | JobFailed():
+            case VoiceReady() | VoiceAway() | VoiceLost() | JobDone() | JobFailed():
                 speech.voiced(item, now)
             case Began() | Played() | Drained() | PlayingFailed():
                 speech.heard(item, now)

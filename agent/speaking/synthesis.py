@@ -7,6 +7,8 @@ Rules:
   With no voice left, or none ready within `GIVE_UP_S`, the clause is `Unspoken` and the turn has failed.
 - The last voice of all dying three times in a minute is for the owner to end the program. While another voice is left,
   the dead one rests for `REST_S` and gets another chance.
+- Behind the voice of a server on another machine, the one on this device is loaded, too: it takes over at once. While
+  the server is away, nobody asks it.
 - Short clauses are kept: an acknowledgement said again needs no engine.
 - Each persona has its own order of voices; what two of them share is loaded once. The voice of whoever speaks most is
   loaded at the start, another one when its persona is first spoken to, and it leaves the memory `keep_s` seconds after
@@ -16,19 +18,18 @@ Rules:
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, assert_never
 
 from agent.events import Status, Turn
-from agent.speaking.voice import JobDone, JobFailed, Report, Voice, VoiceLost, VoiceReady
+from agent.speaking.cache import Cache
+from agent.speaking.voice import JobDone, JobFailed, Report, Voice, VoiceAway, VoiceLost, VoiceReady
 from agent.speaking.voices import VoiceSpec
 
 DEADLINE_S, DEADLINE_FACTOR = 5.0, 3.0
 HEAD_START_S, PATIENCE_S, GIVE_UP_S = 1.0, 3.0, 5.0
 REST_S = 300.0
-CACHE_BYTES, CACHED_CLAUSE_BYTES = 2 << 20, 256 << 10
 
 VoiceState = Literal["off", "loading", "ready", "broken", "resting"]
 
@@ -69,32 +70,12 @@ class _Seat:
 
     voice: Voice
     state: VoiceState = "off"
+    away: str = ""  # why the server cannot be asked that it lives on
     reason: str = ""
     wakes_at: float = 0.0  # from its rest
     used_at: float = 0.0  # monotonic seconds
     pace: float = 0.0  # seconds of work per character, measured
     failed_turn: Turn = -1
-
-
-@dataclass(slots=True)
-class Cache:
-    """Sound of short clauses, by voice and text, the least recently used thrown out first."""
-
-    size: int = 0
-    clauses: OrderedDict[tuple[int, str], tuple[int, bytes]] = field(default_factory=OrderedDict)
-
-    def get(self, voice: int, text: str) -> tuple[int, bytes] | None:
-        if (voice, text) in self.clauses:
-            self.clauses.move_to_end((voice, text))
-        return self.clauses.get((voice, text))
-
-    def put(self, voice: int, text: str, rate_hz: int, pcm: bytes) -> None:
-        if (voice, text) in self.clauses or not pcm or len(pcm) > CACHED_CLAUSE_BYTES:
-            return
-        self.clauses[voice, text] = (rate_hz, pcm)
-        self.size += len(pcm)
-        while self.size > CACHE_BYTES:
-            self.size -= len(self.clauses.popitem(last=False)[1][1])
 
 
 class Synthesis:
@@ -136,13 +117,14 @@ class Synthesis:
         """Load what is to be there before anybody is spoken to."""
         orders = (self._first,) if self._keep_s else self._orders.values()
         for order in orders:
-            self._wake(self._seats[order[0]])
+            self._load(order)
 
     def prepare(self, persona: str, now: float) -> None:
         """Load the first voice of the persona, if that has not been done."""
-        seat = self._seats[self._order(persona)[0]]
-        seat.used_at = now
-        self._wake(seat)
+        order = self._order(persona)
+        for number in self._leading(order):
+            self._seats[number].used_at = now
+        self._load(order)
 
     def stop(self) -> None:
         for seat in self._seats:
@@ -171,6 +153,8 @@ class Synthesis:
         match report:
             case VoiceReady(error=error):
                 seat.state, seat.reason = ("broken", error) if error else ("ready", "")
+            case VoiceAway(reason=reason):
+                seat.away = reason
             case VoiceLost(reason=reason, final=final):
                 self._lost(now, seat, reason, final)
                 return self._fail(now, report.voice, reason)
@@ -217,7 +201,8 @@ class Synthesis:
             case "off" | "ready":
                 leading = (self._seats[order[0]] for order in self._orders.values())
                 broken = next((seat for seat in leading if seat.state in ("broken", "resting")), None)
-                return ("degraded", broken.reason) if broken else ("ok", "")
+                reason = first.away or (broken.reason if broken else "")
+                return ("degraded", reason) if reason else ("ok", "")
             case "loading":
                 return ("degraded", first.reason) if first.reason else ("loading", "")
             case "broken" | "resting":
@@ -226,6 +211,14 @@ class Synthesis:
 
     def _order(self, persona: str) -> tuple[int, ...]:
         return self._orders.get(persona, self._orders[""])
+
+    def _leading(self, order: tuple[int, ...]) -> tuple[int, ...]:
+        """The voice that speaks for an order, and who has to be there beside it."""
+        return order[: 2 if self._specs[order[0]].engine == "wyoming" else 1]
+
+    def _load(self, order: tuple[int, ...]) -> None:
+        for number in self._leading(order):
+            self._wake(self._seats[number])
 
     def _release(self, number: int, now: float) -> None:
         """Let go of a voice that nobody has needed for long; what is left of it ends by itself."""
@@ -252,7 +245,7 @@ class Synthesis:
             if seat.state == "off":
                 seat.used_at = now
                 self._wake(seat)
-            if seat.state == "ready" and seat.voice.say(job.number, job.turn, job.text):
+            if seat.state == "ready" and not seat.away and seat.voice.say(job.number, job.turn, job.text):
                 estimate = seat.pace * len(job.text)
                 job.voice, job.sent, seat.used_at = number, now, now
                 job.deadline = now + max(DEADLINE_S, DEADLINE_FACTOR * estimate)
@@ -263,7 +256,7 @@ class Synthesis:
         if waited < GIVE_UP_S and any(s.state == "loading" and s.failed_turn != job.turn for s in seats):
             return None
         self._job = None
-        reasons = [seat.reason for seat in seats if seat.reason]
+        reasons = [seat.away or seat.reason for seat in seats if seat.away or seat.reason]
         return Unspoken(job.turn, "; ".join(reasons) or "no voice was ready in time")
 
     def _done(self, now: float, seat: _Seat, report: JobDone) -> Spoken:
@@ -277,7 +270,7 @@ class Synthesis:
         return Spoken(job.turn, job.text, report.rate_hz, report.pcm)
 
     def _lost(self, now: float, seat: _Seat, reason: str, final: bool) -> None:
-        seat.state, seat.reason = "loading", reason
+        seat.state, seat.reason, seat.away = "loading", reason, ""
         if not final:
             return
         seat.state, seat.wakes_at = "resting", now + REST_S

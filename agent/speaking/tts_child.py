@@ -1,9 +1,10 @@
-"""The process in which an engine speaks: `python -m agent.speaking.tts_child piper|espeak VOICE`.
+"""The process in which an engine speaks: `python -m agent.speaking.tts_child piper|espeak|wyoming VOICE`.
 
 In:  MESSAGE "say" {job, text}; MESSAGE "hush" (everything of its turn and older ones is not wanted any more).
 Out: MESSAGE "ready" {error}: "" or why this voice cannot be used at all; then it waits for its end.
      For each job MESSAGE "sound" {job, rate_hz} and AUDIO, any number of times, and
      MESSAGE "done" {job} or "failed" {job, reason}.
+     MESSAGE "standing" {reason}: why the server is away that VOICE, an address, is of; "" when it is back.
 
 The main thread reads; a second one loads and synthesises, so that "hush" is obeyed within a sentence.
 """
@@ -14,7 +15,7 @@ import argparse
 import os
 import queue
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -75,18 +76,25 @@ class Worker:
             self._parent.message("done", job.turn, job=job.number)
 
 
-def engine(arguments: Sequence[str] | None = None) -> Engine:
-    """The engine that the command line asks for; Piper is imported only where it is wanted."""
+def engine(told: Callable[[str], None], arguments: Sequence[str] | None = None) -> Engine:
+    """The engine that the command line asks for; Piper is imported only where it is wanted. `told`: hears why a server
+    is away, or ""."""
     parser = argparse.ArgumentParser(prog="tts_child")
-    parser.add_argument("engine", choices=["piper", "espeak"])
+    parser.add_argument("engine", choices=["piper", "espeak", "wyoming"])
     parser.add_argument("voice")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rate", type=float, default=1.0)
+    parser.add_argument("--name", default="", help="of the server's voice")
+    parser.add_argument("--language", default="en", help="of the server's voice")
     wanted = parser.parse_args(arguments)
     if wanted.engine == "espeak":
         from agent.speaking.espeak import Espeak
 
         return Espeak(wanted.voice, wanted.rate)
+    if wanted.engine == "wyoming":
+        from agent.speaking.wyoming import Remote
+
+        return Remote(wanted.voice, wanted.name, wanted.language, told)
     from agent.speaking.piper import Piper
 
     return Piper(Path(wanted.voice), wanted.threads, wanted.rate)
@@ -119,4 +127,4 @@ def _die(args: threading.ExceptHookArgs) -> None:
 
 if __name__ == "__main__":
     parent = Parent()
-    serve(engine(), parent)
+    serve(engine(lambda reason: parent.message("standing", reason=reason)), parent)

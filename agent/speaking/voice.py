@@ -27,6 +27,14 @@ class VoiceReady:
 
 
 @dataclass(frozen=True, slots=True)
+class VoiceAway:
+    """The server that a voice lives on cannot be asked, and why; "": it can be asked (again)."""
+
+    voice: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class VoiceLost:
     """The process died or hung, with all it had to do. Another one is on its way, unless it was the last (`final`)."""
 
@@ -52,7 +60,7 @@ class JobFailed:
     reason: str
 
 
-Report = VoiceReady | VoiceLost | JobDone | JobFailed
+Report = VoiceReady | VoiceAway | VoiceLost | JobDone | JobFailed
 
 
 class Voice:
@@ -111,6 +119,8 @@ class Voice:
         match message:
             case {"type": "ready", "error": str(error)}:
                 self._report(VoiceReady(self._number, error))
+            case {"type": "standing", "reason": str(reason)}:
+                self._report(VoiceAway(self._number, reason))
             case {"type": "sound", "rate_hz": int(rate_hz)}:
                 self._rate_hz = rate_hz
             case {"type": "done", "job": int(job)}:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from agent.speaking.cache import CACHE_BYTES, CACHED_CLAUSE_BYTES, Cache
 from agent.speaking.reply import Reply
-from agent.speaking.synthesis import CACHE_BYTES, CACHED_CLAUSE_BYTES, Cache
 
 
 def reply(text: str, language: str = "en") -> Reply:
