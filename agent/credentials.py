@@ -47,6 +47,7 @@ class Secret:
 def named_by(config: Config) -> dict[str, str]:
     """Key in the configuration -> name of the credential, for all that it names."""
     named = {"mqtt.password": config.mqtt.password if config.mqtt.enabled else None}
+    named |= {"web.token": config.web.token if config.web.enabled else None}
     named |= {f"llm.profiles.{name}.api_key": profile.api_key for name, profile in config.llm.profiles.items()}
     named |= {f"tools.mcp.{name}.token": server.token for name, server in config.tools.mcp.items()}
     return {key: name for key, name in named.items() if name is not None}
@@ -54,7 +55,9 @@ def named_by(config: Config) -> dict[str, str]:
 
 def keys_named_by(config: Config) -> dict[str, str]:
     """The same for private keys, which are files of many lines: see `locate`."""
-    return {"mqtt.key": config.mqtt.key} if config.mqtt.enabled and config.mqtt.key else {}
+    named = {"mqtt.key": config.mqtt.key if config.mqtt.enabled else None}
+    named |= {"web.key": config.web.key if config.web.enabled else None}
+    return {key: name for key, name in named.items() if name is not None}
 
 
 def problems(config: Config, known: Collection[str] = ()) -> Iterator[str]:
@@ -73,6 +76,20 @@ def read(name: str) -> Secret:
     """The credential called `name`, without a trailing line break. Raises CredentialError."""
     path, data = _open(name)
     return Secret(_text(path, data))
+
+
+def read_from(path: Path) -> Secret:
+    """A credential in a file that somebody names, without a trailing line break. Raises CredentialError."""
+    given = os.environ.get("CREDENTIALS_DIRECTORY")
+    trusted = given is not None and path.resolve().is_relative_to(Path(given).resolve())
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise CredentialError(f"credential {path} cannot be opened: {error.strerror}") from error
+    try:
+        return Secret(_text(path, _checked(path, descriptor, trusted)))
+    finally:
+        os.close(descriptor)
 
 
 def locate(name: str) -> Path:

@@ -111,7 +111,8 @@ class Replies:
             reply = self._replies.get(turn)
             if reply is None or not reply.segments:
                 return
-            reply.played = position
+            # A guest may say anything; nobody has heard what was not sent.
+            reply.played = position = min(max(position, reply.played), reply.sent)
             heard, rate_hz = reply.heard(position)
             self.feed()
         if self._own_voice:
@@ -119,9 +120,10 @@ class Replies:
         self._listener.played(turn, heard, rate_hz, at)
 
     def drained(self, turn: Turn) -> None:
-        """All of it was heard."""
+        """All of it was heard; that is nothing before all of it was sent."""
         with self._lock:
-            known = self._replies.pop(turn, None)
+            reply = self._replies.get(turn)
+            known = self._replies.pop(turn) if reply is not None and reply.end_sent else None
             self.feed()
         if known:
             self._listener.drained(turn)
@@ -134,6 +136,15 @@ class Replies:
                 self.forget(known[-1])
         for each in known:
             self._listener.failed(each, reason)
+
+    def resumed(self) -> None:
+        """The way to the speaker was broken and is whole again: nobody waits for what was on it, and may be lost."""
+        with self._lock:
+            for reply in self._replies.values():
+                reply.since = reply.sent
+                if reply.end_sent:
+                    self._line.finish(reply.turn)
+            self.feed()
 
     def feed(self) -> None:
         """Send what is next, as far as the speaker is to be ahead."""
@@ -158,4 +169,4 @@ class Replies:
                 return
 
     def _ahead_s(self) -> float:
-        return sum(reply.sent - reply.played for reply in self._replies.values()) / self._rate_hz
+        return sum(reply.sent - max(reply.played, reply.since) for reply in self._replies.values()) / self._rate_hz

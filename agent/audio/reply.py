@@ -35,6 +35,7 @@ class Reply:
     given: int = 0  # frames taken from `waiting`, at their own rate
     sent: int = 0  # frames at the device's rate
     played: int = 0
+    since: int = 0  # what was sent when the speaker came back, and may have been lost
     segments: list[Segment] = field(default_factory=list)
 
     def add(self, pcm: Samples, rate_hz: int) -> None:

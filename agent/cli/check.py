@@ -49,7 +49,7 @@ def problems_of(config: Config) -> Iterator[str]:
     """What would keep a valid configuration from working here, one sentence each."""
     yield from _models(config)
     yield from credentials.problems(config)
-    for key, file in config.mqtt.files().items():
+    for key, file in {**config.mqtt.files(), **config.web.files()}.items():
         if not Path(file).is_file():
             yield f"{key}: there is no file {file}"
 

@@ -23,6 +23,7 @@ from agent.config.room import HomeAssistant, Room
 from agent.config.sound import Audio, Mic, Speaker
 from agent.config.tools import McpServer, Tools
 from agent.config.values import Section
+from agent.config.web import Web
 
 __all__ = [
     "ActionSection",
@@ -50,6 +51,7 @@ __all__ = [
     "Tts",
     "WakeSection",
     "WakeWord",
+    "Web",
 ]
 
 
@@ -75,6 +77,7 @@ class Config(BaseSettings):
     home_assistant: HomeAssistant = HomeAssistant()
     room: Room = Room()
     panel: Panel = Panel()
+    web: Web = Web()
     privacy: Privacy = Privacy()
     log: Log = Log()
 

@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agent import clock, models
 from agent.commands import Answer, ChangeSetting, Examine, Restart, ShowEvent
@@ -40,11 +40,14 @@ from agent.events import Event, Requested, SettingChanged
 from agent.hearing.wake import WakeModelError
 from agent.requests import Intent, StopRequest
 
+if TYPE_CHECKING:
+    from agent.daemon.guests import Guests
+
 DONE, INTERNAL, TEMPORARY, BAD_CONFIG = 0, 70, 75, 78
 RESTART = 100  # the unit names it: RestartForceExitStatus=
 STOP_LIMIT_S = 2.5
 TICK_S = 5.0
-EAR_LIMIT_S, MOUTH_LIMIT_S, MQTT_LIMIT_S, PANEL_LIMIT_S = 8.0, 8.0, 30.0, 10.0
+EAR_LIMIT_S, MOUTH_LIMIT_S, MQTT_LIMIT_S, PANEL_LIMIT_S, WEB_LIMIT_S = 8.0, 8.0, 30.0, 10.0, 15.0
 
 log = logging.getLogger(__name__)
 
@@ -104,12 +107,13 @@ class Daemon:
         self._receipts = Receipts(engine_names(config, plan.engines), config.privacy.publish_transcript)
         self._storm = WakeStorm(self._emit)
         self._report = Report(runtime_folder(os.environ), clock.now)
+        self._guests: Guests | None = None
         self._rooms = Rooms(build(plan, self._wiring()), statistics.begun(folder, clock.now()), self._emit)
         self._steward = Steward(self._rooms, self._store, self._receipts, self._storm, self._changed, self._attend)
         laid_over = overlay.in_force(config, laid.kept)
         book = kept_book(self._store.kept.timers, clock.now())
         state = first_state(config, source.kept, laid_over, restart_from(os.environ, folder), book)
-        self._inbox = Inbox(state, self._match, self._receipts.see, self._steward.act, clock.now)
+        self._inbox = Inbox(state, self._match, self._receipts.see, self._steward.act, clock.now, lambda: self._guests)
         household = Household(
             self._rooms, self._inbox, self._store, self._receipts, notifier, self._wiring, self._changed
         )
@@ -146,6 +150,7 @@ class Daemon:
         self._watchdog.watch("ear", self._heard_at, EAR_LIMIT_S)
         self._watchdog.watch("mouth", lambda: self._rooms.house.mouth.progress(), MOUTH_LIMIT_S)
         self._watchdog.watch("mqtt", self._connected_at, MQTT_LIMIT_S)
+        self._watchdog.watch("web", self._served_at, WEB_LIMIT_S)
         self._watchdog.watch("panel", lambda: self._rooms.house.panel.progress(), PANEL_LIMIT_S)
 
     def _heard_at(self) -> float:
@@ -155,6 +160,10 @@ class Daemon:
     def _connected_at(self) -> float:
         session = self._rooms.house.session
         return session.progress() if session is not None else time.monotonic()
+
+    def _served_at(self) -> float:
+        web = self._rooms.house.web
+        return web.progress() if web is not None else time.monotonic()
 
     def _stop(self) -> None:
         """Nothing may keep the process: what has not ended after STOP_LIMIT_S is left, and dies with its pipes."""
@@ -206,7 +215,15 @@ class Daemon:
         return self._renewal.match(text, language)
 
     def _wiring(self) -> Wiring:
-        return Wiring(self._emit, self._fatal, self._scores, self._keep_scores)
+        return Wiring(self._emit, self._fatal, self._scores, self._keep_scores, self._those_of_the_web)
+
+    def _those_of_the_web(self) -> Guests:
+        if self._guests is None:
+            from agent.daemon.guests import Guests
+
+            inbox, act = (lambda: self._inbox), (lambda command: self._steward.act(command))
+            self._guests = Guests(lambda: self._renewal.plan, inbox, act, self._fatal)
+        return self._guests
 
     def _keep_scores(self, scores: Mapping[str, Any]) -> None:
         self._scores = scores

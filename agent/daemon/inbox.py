@@ -1,7 +1,8 @@
 """The inbox: every event of every thread passes here, one at a time, through the pure core.
 
 The driver is thin: take an event, let `step` decide, hand the commands to their rooms. It owns the state; nobody else
-sees it. Between events it sleeps until the next deadline of the dialogue or the next turn of the watchdog.
+sees it. Guests have dialogues of their own, which are turned here too (`agent.dialogue.guests`). Between events it
+sleeps until the next deadline of the dialogues or the next turn of the watchdog.
 """
 
 from __future__ import annotations
@@ -12,12 +13,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from typing import Protocol
 
 from agent.clock import Clock
 from agent.commands import Command
 from agent.daemon.hinter import Hinter
+from agent.dialogue.guests import HOUSE, Company, ruled, seat_of
 from agent.dialogue.state import State
-from agent.dialogue.step import deadline, step
 from agent.events import (
     ClockChanged,
     DeadlinePassed,
@@ -41,6 +43,21 @@ class InboxFull(RuntimeError):
     """Events come in faster than they are handled, for long: the process is sick and has to be restarted."""
 
 
+class Desk(Protocol):
+    """Who carries out what the dialogues of guests decide."""
+
+    def see(self, seat: int, event: Event) -> None: ...
+    def act(self, seat: int, command: Command) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class _Visited:
+    """An event at a guest's."""
+
+    seat: int
+    event: Event
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     """What the owner does between two events."""
@@ -58,21 +75,24 @@ class Inbox:
         see: Callable[[Event], None],
         act: Callable[[Command], None],
         clock: Clock,
+        desk: Callable[[], Desk | None] = lambda: None,
     ) -> None:
-        self._state = state
+        self._company = Company(state, {})
         self._match = match  # a sentence, and its language
         self._see = see
         self._act = act
         self._clock = clock
-        self._hinter = Hinter(match)
+        self._desk = desk
+        self._hinters = {HOUSE: Hinter(match)}
         # SimpleQueue: its put is reentrant, so that a signal handler may call it.
-        self._queue: queue.SimpleQueue[Event | _Job | None] = queue.SimpleQueue()
+        self._queue: queue.SimpleQueue[Event | _Visited | _Job | None] = queue.SimpleQueue()
         self._turned_at = time.monotonic()
         self._ahead = _ahead(clock())
 
     @property
     def state(self) -> State:
-        return self._state
+        """Of the house."""
+        return self._company.house
 
     @property
     def turned_at(self) -> float:
@@ -85,13 +105,36 @@ class Inbox:
             raise InboxFull(f"{LIMIT} events wait")
         self._queue.put(event)
 
+    def put_at(self, seat: int, event: Event) -> None:
+        """The same, at a guest's. Where the seat is empty by then, nothing comes of it."""
+        if self._queue.qsize() >= LIMIT:
+            raise InboxFull(f"{LIMIT} events wait")
+        self._queue.put(_Visited(seat, event))
+
     def between(self, job: Callable[[], None]) -> None:
         """Let the main loop call `job` between two events; never, where it stops before that. From any thread."""
         self._queue.put(_Job(job))
 
     def change(self, changed: Callable[[State], State]) -> None:
         """Alter what no event alters: the rules of a new configuration. Only from within a job."""
-        self._state = changed(self._state)
+        house = changed(self._company.house)
+        rules = ruled(house.rules)
+        self._company = Company(
+            house, {seat: replace(each, rules=rules) for seat, each in self._company.guests.items()}
+        )
+
+    def seat(self, seat: int, first: State) -> None:
+        """A guest has come. Only from within a job, as the next two."""
+        self._company = replace(self._company, guests={**self._company.guests, seat: first})
+        self._hinters[seat] = Hinter(self._match)
+
+    def guest(self, seat: int) -> State | None:
+        return self._company.guests.get(seat)
+
+    def unseat(self, seat: int) -> None:
+        guests = {each: state for each, state in self._company.guests.items() if each != seat}
+        self._company = replace(self._company, guests=guests)
+        self._hinters.pop(seat, None)
 
     def stop(self) -> None:
         """Let `run` return. May be called by a signal handler."""
@@ -104,7 +147,7 @@ class Inbox:
             now = self._turned_at = time.monotonic()
             if now >= next_tick:
                 self._look_at_clock()
-                tick(self._state)
+                tick(self.state)
                 next_tick = now + tick_s
             try:
                 item = self._queue.get(timeout=self._patience(next_tick))
@@ -117,6 +160,8 @@ class Inbox:
                     return
                 case _Job(run=job):
                     job()
+                case _Visited(seat=seat, event=visited):
+                    self.handle(visited, seat)
                 case event:
                     self.handle(event)
 
@@ -126,20 +171,31 @@ class Inbox:
             event = self._queue.get()
             if isinstance(event, SpeechDone | SpeechFailed):
                 self.handle(event)
-        closing = self._state.closing
+        closing = self.state.closing
         if closing is not None:
             now = self._clock()
             late = timedelta(seconds=closing.until - now.mono)
             self.handle(DeadlinePassed(Instant(closing.until, now.wall + late)))
 
-    def handle(self, event: Event) -> None:
-        """One event through the core."""
-        event = self._understood(event)
-        self._see(event)
-        self._state, commands = step(self._state, event)
-        for command in commands:
-            log.debug("%s", type(command).__name__)
+    def handle(self, event: Event, seat: int = HOUSE) -> None:
+        """One event through the core. What the house's rooms tell of a guest's turn is the guest's."""
+        seat = seat or _whose(event)
+        event = self._understood(event, seat)
+        if seat == HOUSE:
+            self._see(event)
+        elif (desk := self._desk()) is not None:
+            desk.see(seat, event)
+        self._company, done = self._company.step(event, seat)
+        for each in done:
+            for command in each.commands:
+                log.debug("%s", type(command).__name__)
+                self._act_at(each.seat, command)
+
+    def _act_at(self, seat: int, command: Command) -> None:
+        if seat == HOUSE:
             self._act(command)
+        elif (desk := self._desk()) is not None:
+            desk.act(seat, command)
 
     def _look_at_clock(self) -> None:
         """Nobody tells when the clock on the wall is set, and alarms go by it."""
@@ -149,27 +205,35 @@ class Inbox:
             self.handle(ClockChanged(now))
 
     def _patience(self, next_tick: float) -> float:
-        due = deadline(self._state)
+        due = self._company.deadline()
         soonest = next_tick if due is None else min(due, next_tick)
         return max(0.0, soonest - time.monotonic())
 
     def _due(self) -> Event | None:
-        due = deadline(self._state)
+        due = self._company.deadline()
         now = self._clock()
         return DeadlinePassed(now) if due is not None and due <= now.mono else None
 
-    def _understood(self, event: Event) -> Event:
+    def _understood(self, event: Event, seat: int) -> Event:
         """Attach the local intent, or what is left to say, so that the core needs no matcher."""
+        state = self.state if seat == HOUSE else self._company.guests.get(seat)
+        if state is None:
+            return event
         match event:
             case Final(text=text) if text:
-                return replace(event, intent=self._match(text, self._state.language))
+                return replace(event, intent=self._match(text, state.language))
             case Partial(text=text):
-                return replace(event, hint=self._hinter.hint(event.at.mono, text, self._state.language))
+                return replace(event, hint=self._hinters[seat].hint(event.at.mono, text, state.language))
             case Requested(request=AskRequest(text=text, persona=persona) as asked):
-                language = self._state.language_of(self._state.rules.cast.named(persona))
+                language = state.language_of(state.rules.cast.named(persona))
                 return replace(event, request=replace(asked, intent=self._match(text, language)))
             case _:
                 return event
+
+
+def _whose(event: Event) -> int:
+    turn = getattr(event, "turn", None)
+    return max(HOUSE, seat_of(turn)) if isinstance(turn, int) else HOUSE
 
 
 def _ahead(now: Instant) -> float:

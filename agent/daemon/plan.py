@@ -25,7 +25,7 @@ from agent.process import ChildSpec
 from agent.requests import own
 from agent.thinking.making import announced_as
 
-RoomName = Literal["capture", "recogniser", "ear", "voice", "thinker", "session", "panel"]
+RoomName = Literal["capture", "recogniser", "ear", "voice", "thinker", "session", "panel", "web"]
 EVERY: frozenset[RoomName] = frozenset(get_args(RoomName))
 
 # Whom a turn has in hand, by its phase; rooms that it will need later may be replaced while it goes on.
@@ -68,6 +68,7 @@ def _recipes(plan: Plan) -> dict[RoomName, object]:
         "thinker": _thinker(plan),
         "session": (mqtt, config.privacy.publish_transcript, config.home_assistant, group) if mqtt.enabled else None,
         "panel": config.panel,
+        "web": config.web if config.web.enabled else None,
     }
 
 

@@ -187,7 +187,7 @@ def _missing(config: Config, old: Config) -> Iterator[str]:
     """Files that are named now and were not before: what was missing at the start already is no news."""
     before = {**credentials.named_by(old), **credentials.keys_named_by(old)}
     yield from credentials.problems(config, known=before.values())
-    for key, file in config.mqtt.files().items():
+    for key, file in {**config.mqtt.files(), **config.web.files()}.items():
         # Not is_file(), which fails where the service may not look: below /home.
         if not os.path.isfile(file):
             yield f"{key}: there is no file {file} that the service can reach"

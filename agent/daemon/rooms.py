@@ -15,34 +15,14 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any
 
 from agent import clock
 from agent.audio.capture import Capture
 from agent.audio.playback import Playback
-from agent.commands import (
-    Act,
-    AskLlm,
-    Bid,
-    CancelLlm,
-    Claim,
-    Confirmed,
-    Duck,
-    Earcon,
-    Hush,
-    IntentDone,
-    ListenOn,
-    SetMute,
-    SetPatience,
-    SetVolume,
-    ShowHealth,
-    ShowSetting,
-    ShowState,
-    Speak,
-    StartListening,
-    StopListening,
-)
+from agent.commands import Act, Bid, Claim, SetMute, SetVolume, ShowHealth, ShowSetting, ShowState
 from agent.config import Config
+from agent.daemon import conversation
 from agent.daemon.counts import ROOM_OF, counted
 from agent.daemon.description import Description, describe
 from agent.daemon.ownsound import Shared, shared
@@ -61,23 +41,28 @@ from agent.requests import own
 from agent.speaking.mouth import Mouth
 from agent.thinking.llm import Thinker
 
+if TYPE_CHECKING:
+    from agent.daemon.guests import Guests
+    from agent.daemon.lobby import Lobby
+
 FAREWELL_S = 1.0
-Deed = (
-    StartListening | ListenOn | SetPatience | StopListening | SetMute | AskLlm | CancelLlm | Confirmed | IntentDone
-    | Speak | Hush | Duck | Earcon | SetVolume
-)  # fmt: skip
+OF_GUESTS: frozenset[RoomName] = frozenset({"recogniser", "ear", "voice", "thinker"})  # each has one of its own
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What every room is given. `scores`: the recorded wake scores, `keep_scores` stores them."""
+    """What every room is given. `scores`: the recorded wake scores, `keep_scores` stores them.
+
+    `guests`: those of the web, made when they are first wanted.
+    """
 
     emit: Callable[[Event], None]
     on_fatal: Callable[[str], None]
     scores: Mapping[str, Any]
     keep_scores: Callable[[Mapping[str, Any]], None]
+    guests: Callable[[], Guests]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +77,7 @@ class House:
     thinker: Thinker
     session: Session | None
     panel: Panel
+    web: Lobby | None
     own_sound: Shared
     description: Description
 
@@ -121,11 +107,36 @@ def build(plan: Plan, wiring: Wiring, old: House | None = None, names: frozenset
     else:
         session = old.session
     panel = Panel(config.panel, *given) if old is None or "panel" in names else old.panel
-    return House(capture, recogniser, ear, mouth, playback, thinker, session, panel, own_sound, describe(config))
+    web = _lobby(config, wiring) if old is None or "web" in names else old.web
+    return House(capture, recogniser, ear, mouth, playback, thinker, session, panel, web, own_sound, describe(config))
+
+
+def _lobby(config: Config, wiring: Wiring) -> Lobby | None:
+    """An agent without a page loads nothing of it."""
+    if not config.web.enabled:
+        return None
+    from agent.daemon.lobby import Lobby
+
+    return Lobby(config.web, wiring.guests(), wiring.on_fatal)
 
 
 def _ledger(config: Config, wiring: Wiring) -> Ledger:
     return Ledger(config, wiring.scores, wiring.keep_scores, lambda: clock.now().wall.date().isoformat())
+
+
+def _close(house: House, names: frozenset[RoomName], moved: bool) -> None:
+    """Those that are not on the way of what is heard."""
+    if "voice" in names:
+        house.mouth.stop()
+        house.playback.stop()
+    if "thinker" in names:
+        house.thinker.stop()
+    if "session" in names and house.session is not None:
+        house.session.stop(FAREWELL_S, forget=moved)
+    if "panel" in names:
+        house.panel.stop()
+    if "web" in names and house.web is not None:
+        house.web.stop()
 
 
 def _counted(house: House) -> dict[str, int]:
@@ -151,6 +162,8 @@ class Rooms:
 
     def stop(self) -> None:
         house = self.house
+        if house.web is not None:
+            house.web.stop(parting=True)
         house.playback.stop()
         house.ear.stop()
         house.own_sound.selfwake.stop()
@@ -176,16 +189,10 @@ class Rooms:
             old.recogniser.stop()
         self._open(names & {"capture", "recogniser", "ear"}, state)
         log.debug("hearing was changed in %.0f ms", (time.monotonic() - began) * 1000)
-        if "voice" in names:
-            old.mouth.stop()
-            old.playback.stop()
-        if "thinker" in names:
-            old.thinker.stop()
-        if "session" in names and old.session is not None:
-            old.session.stop(FAREWELL_S, forget=moved)
-        if "panel" in names:
-            old.panel.stop()
-        self._open(names & {"voice", "thinker", "session", "panel"}, state)
+        _close(old, names, moved)
+        self._open(names & {"voice", "thinker", "session", "panel", "web"}, state)
+        if house.web is not None and names & OF_GUESTS:
+            house.web.guests.renew()
         if "session" not in names and house.description != old.description:
             self._describe()
         for key, count in _counted(old).items():
@@ -210,6 +217,12 @@ class Rooms:
             house.ear.attentive(state.phase != "idle")
             house.own_sound.selfwake.start()
             house.ear.start()
+        self._go_public(names, state)
+        if "capture" in names:
+            house.capture.start()
+
+    def _go_public(self, names: frozenset[RoomName], state: State) -> None:
+        house = self.house
         if "session" in names and house.session is not None:  # an agent that will never hear does not go online
             self._describe()
             house.session.stats(self._statistics.figures(self.counters(), clock.now()))
@@ -217,8 +230,10 @@ class Rooms:
             for command in (*restored(state), *health_of(state)):
                 house.session.show(command)
             house.session.start()
-        if "capture" in names:
-            house.capture.start()
+        if "web" in names and house.web is not None:
+            for news in (state.book.shown(), *restored(state), *health_of(state)):
+                house.web.show(news)
+            house.web.start()
 
     def _describe(self) -> None:
         """What the device is; said before what it does, so that whoever hears the one knows of the other."""
@@ -237,36 +252,14 @@ class Rooms:
         """Faults of the sound since the start of the process."""
         return {key: self._spent[key] + count for key, count in _counted(self.house).items()}
 
-    def do(self, deed: Deed) -> None:
+    def do(self, deed: conversation.Deed) -> None:
         """Hand a command to its room."""
-        house = self.house
-        match deed:
-            case StartListening(persona=persona) | ListenOn(persona=persona):
-                house.ear.do(deed)
-                # A question is coming: open now what will be needed then.
-                house.playback.prepare()
-                house.mouth.prepare(persona)
-                house.thinker.warm(persona)
-            case SetPatience() | StopListening() | SetMute():
-                house.ear.do(deed)
-            case AskLlm(persona=persona):
-                house.thinker.do(deed)
-                house.mouth.prepare(persona)  # nobody has listened, where the question was typed
-            case CancelLlm() | Confirmed() | IntentDone():
-                house.thinker.do(deed)
-            case Duck(on=on):
-                house.playback.soften(on)
-                house.ear.do(deed)
-            case Earcon():
-                house.ear.do(deed)  # first, so that it expects what it will hear
-                house.mouth.do(deed)
-            case Speak() | Hush() | SetVolume():
-                house.mouth.do(deed)
-            case unknown:
-                assert_never(unknown)
+        conversation.do(self.house, deed)
 
     def show(self, command: Show) -> None:
-        """Tell the world, and whoever stands before the device."""
+        """Tell the world, and whoever stands before the device or visits it."""
+        if self.house.web is not None and self.house.web.show(command):
+            return
         if self.house.session is not None:
             self.house.session.show(command)
         if isinstance(command, ShowState):

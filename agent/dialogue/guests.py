@@ -7,7 +7,8 @@ phone is kept, shown, and rings in the room, where it does not depend on a page 
 Rules:
 - Nothing rings at a guest's, and no guest's wake word silences what rings in the room. "Stop" does.
 - Turns of all dialogues are numbered apart (`first_turn`), so that a turn's number alone tells whose it is.
-- What the disk says of timers goes to whoever waits for it, else to the house.
+- What the disk says of timers goes to whoever waits for it, else to the house. What fails takes back all that was asked
+  for after it: everybody whose change that was is told, the last one first.
 """
 
 from __future__ import annotations
@@ -63,7 +64,14 @@ class Company:
 
     def step(self, event: Event, seat: int = HOUSE) -> tuple[Company, tuple[Done, ...]]:
         """One event at a seat. A seat that is empty takes no notice; time passes everywhere."""
+        late = [each.revision for each in self.house.book.keeping if each.until <= event.at.mono]
+        if late:
+            company, done = self._failed(TimersKept(event.at, late[0], ok=False, reason="the disk takes too long"))
+            company, more = company.step(event, seat)
+            return company, (*done, *more)
         match event:
+            case TimersKept(ok=False):
+                return self._failed(event)
             case TimersKept(revision=revision):
                 return self._at(self._waiting(revision), event)
             case DeadlinePassed():
@@ -100,6 +108,15 @@ class Company:
     def _lent(self, guest: State) -> State:
         """With the timers of the house; which of them is being asked about is the guest's own affair."""
         return replace(guest, book=replace(self.house.book, asking=guest.book.asking))
+
+    def _failed(self, event: TimersKept) -> tuple[Company, tuple[Done, ...]]:
+        revisions = [each.revision for each in self.house.book.keeping]
+        lost = [each for each in revisions if each >= event.revision] if event.revision in revisions else []
+        company, done = self, tuple[Done, ...]()
+        for revision in reversed(lost):
+            company, more = company._at(company._waiting(revision), replace(event, revision=revision))
+            done = (*done, *more)
+        return company, done
 
     def _waiting(self, revision: int) -> int:
         origins = [each.origin for each in self.house.book.keeping if each.revision == revision]

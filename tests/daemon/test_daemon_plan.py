@@ -101,6 +101,7 @@ def test_every_room_has_a_recipe() -> None:
         {"audio": {"mic": {"gain_db": 3.0}, "speaker": {"latency_ms": 80}}},
         {"asr": {"load": "first_use"}, "mqtt": {"port": 1884}, "persona": {"prompt": "x"}},
         {"panel": {"brightness_percent": 10}},
+        {"web": {"enabled": True}},
     ]
     changed = itertools.chain.from_iterable(stale(plan({}), plan(document)) for document in documents)
     assert set(changed) == EVERY

@@ -22,7 +22,7 @@ OLD: dict[str, Any] = {"mqtt": {"password": "never-there"}}
 
 @pytest.fixture
 def wiring() -> Wiring:
-    return Wiring(lambda event: None, pytest.fail, {}, lambda document: None)
+    return Wiring(lambda event: None, pytest.fail, {}, lambda document: None, lambda: pytest.fail("no guests"))
 
 
 @pytest.fixture
