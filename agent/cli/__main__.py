@@ -28,6 +28,7 @@ COMMANDS = {
     "wake": "tune a wake word: say it some times, get a threshold proposed",
     "timeline": "draw where the time of a turn went",
     "models": "list, install and verify models",
+    "mic": "be microphone and speaker of an agent on another device",
     "mqtt": "let the broker and Home Assistant forget a device",
     "bench": "measure",
 }

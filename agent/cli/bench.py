@@ -12,7 +12,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         nargs="+",
         metavar="NAME",
         help='"all", or some of: capture wake first-word endpoint noise bargein selfwake rivals intents asr tts ttfa '
-        "idle start mqtt",
+        "idle guests start mqtt capture-paths",
     )
     parser.add_argument("--json", action="store_true", help="one object a bench")
 
