@@ -41,12 +41,14 @@ NAMES = (
     "tts",
     "ttfa",
     "idle",
+    "guests",
     "start",
     "mqtt",
     "noise",
     "bargein",
     "selfwake",
     "intents",
+    "capture-paths",
 )
 DONE, USAGE, TEMPORARY, MISSING = 0, 2, 75, 78
 
