@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 PROGRAMS = ("chromium-headless-shell", "chromium", "chromium-browser")
-ARGUMENTS = ("--use-fake-ui-for-media-stream", "--autoplay-policy=no-user-gesture-required", "--no-sandbox")
+ARGUMENTS = ("--use-fake-ui-for-media-stream", "--no-sandbox")
 # Playwright mutes a headless browser, and here its sound is looked at.
 WITHOUT = ("--mute-audio",)
 
@@ -38,13 +38,13 @@ def program() -> str | None:
 
 
 @contextmanager
-def opened(env: Mapping[str, str], *arguments: str, allowed: bool = True) -> Iterator[Browser]:
+def opened(env: Mapping[str, str], *arguments: str) -> Iterator[Browser]:
     """Chromium in the room whose environment this is. Raises PackagesMissing."""
     if missing():
         raise PackagesMissing(missing())
     from playwright.sync_api import sync_playwright
 
-    given = [*(each for each in ARGUMENTS if allowed or "fake-ui" not in each), *arguments]
+    given = [*ARGUMENTS, *arguments]
     with (
         sync_playwright() as playwright,
         playwright.chromium.launch(

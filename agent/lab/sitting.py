@@ -17,7 +17,6 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import numpy as np
 import soxr
@@ -48,6 +47,7 @@ from agent.hearing import moonshine
 from agent.hearing.asr import Engine
 from agent.hearing.gate import Voice, VoiceGate
 from agent.hearing.listening import Listening
+from agent.hearing.moonshine_net import Floats, MoonshineNet, Written
 from agent.hearing.preroll import Preroll, periods
 from agent.hearing.spotter import Spotter
 from agent.hearing.wake import Detection, WakeEngine
@@ -73,15 +73,15 @@ class Watch:
 
 
 class Timed:
-    """A transcriber whose work takes `DECODE_S` for each second of sound, by the watch."""
+    """A recogniser's network whose work takes `DECODE_S` for each second of sound, by the watch."""
 
-    def __init__(self, transcriber: Any, watch: Watch) -> None:
-        self._transcriber = transcriber
+    def __init__(self, net: Callable[[Floats], Written], watch: Watch) -> None:
+        self._net = net
         self._watch = watch
 
-    def transcribe_without_streaming(self, sound: list[float], rate_hz: int) -> Any:
-        self._watch.now += DECODE_S * len(sound) / rate_hz
-        return self._transcriber.transcribe_without_streaming(sound, rate_hz)
+    def __call__(self, sound: Floats) -> Written:
+        self._watch.now += DECODE_S * len(sound) / RATE_HZ
+        return self._net(sound)
 
 
 @dataclass(slots=True)
@@ -179,7 +179,7 @@ class Sitting:
         self._wake = wake
         self._watch = Watch()
         model = engines.recogniser(AsrSection(engine="moonshine"), "en").model
-        timed = Timed(moonshine.transcriber(model), self._watch)
+        timed = Timed(MoonshineNet(model), self._watch)
         self._engine = moonshine.MoonshineEngine(timed, self._watch, every_ms)
         self._match = match
         self._own_db = own_db

@@ -46,7 +46,7 @@ def compose(first_word: Figures, endpoint: Figures, bargein: Figures) -> Figure:
 def _first_word(axes: Any, figures: Figures) -> None:
     _panel(axes, "The first word is understood", "ms between wake word and command")
     _line(axes, figures["recall"], BLUE, f"{figures['n']} commands")
-    _line(axes, figures["held_out"], ORANGE, "the half that nobody looked at")
+    _line(axes, figures["held_out"], ORANGE, "the second half")
     _bar(axes, 100)
     _shares(axes, 60)
 

@@ -7,7 +7,7 @@ with its echo, when the dialogue makes it) and once without. `recall`: gap in ms
 is the first of the final text, the worse of the two; `exact`: the same for the whole command. `one_breath`: wake word
 and command synthesised as one sentence; `breath_woken`: how many of those wake it at all, for a word that blurs into
 the next one may be missed, and only what wakes is counted there. `held_out`: the recall of the second half of the
-commands, by visitors of its own; they were looked at for figures alone.
+commands, by visitors of its own, which was looked at less.
 
 Recognisers make mistakes, which are not the matter here, and the same sound a little later may make another: each
 command is given to the first visitor of its half whose first word is understood where the command is said alone, in
