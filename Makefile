@@ -23,6 +23,7 @@ ROOM := pulseaudio pulseaudio-utils mosquitto mosquitto-clients sox flite festiv
 MODELS := en_US-joe-medium smollm2-135m vosk-small-ko
 # Other systems: containers, emulated arm64, a virtual machine.
 SYSTEMS := mmdebstrap systemd-container qemu-user-static binfmt-support arch-test
+# Looks at the pages; it hears and fills the room like any program with sound.
 BROWSER := chromium-headless-shell
 GUEST := $(SYSTEMS) qemu-system-x86 e2fsprogs
 DEPLOY := .cache/deploy
@@ -31,9 +32,9 @@ ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
 help: ## this list
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z0-9-]+):[^#]*## (.*)/  make \1\t\2/' | expand -t 22
 
-setup: $(VENV)/.models ## Debian packages, .venv with voice-agent in it, the models of the demo
+setup: $(VENV)/.models $(VENV)/.browser ## Debian packages, .venv with voice-agent in it, the models of the demo, the browser of the tests
 
-demo: setup ## the whole job on this machine, without a sound card (ARGS="--json")
+demo: $(VENV)/.models ## the whole job on this machine, without a sound card (ARGS="--json")
 	$(BIN)/voice-agent demo $(ARGS)
 
 test: setup ## all tests (ARGS="tests/cli" for some)
@@ -51,7 +52,7 @@ test-arm64: setup $(VENV)/.systems ## the locked set on emulated arm64 systems (
 test-alsa: setup $(VENV)/.guest ## sound devices of a real kernel, in a virtual machine (root)
 	$(BIN)/python -m pytest -m alsa tests/alsa_guest $(ARGS)
 
-test-home-assistant: setup $(VENV)/.systems $(VENV)/.browser ## a real Home Assistant core with the agent, in a container, and a browser before it (root)
+test-home-assistant: setup $(VENV)/.systems ## a real Home Assistant core with the agent, in a container, and a browser before it (root)
 	$(BIN)/python -m pytest -m home_assistant tests/home_assistant $(ARGS)
 
 check: $(VENV)/.python ## style, types, and who may import whom
@@ -106,8 +107,8 @@ $(VENV)/.guest: Makefile
 
 # Without a browser its tests are skipped, and say so.
 $(VENV)/.browser: requirements-browser.txt $(VENV)/.python
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-browser.txt
-	@if ($(call install,$(BROWSER))); then touch $@; else echo "no $(BROWSER)"; fi
+	@if $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-browser.txt && \
+	  ($(call install,$(BROWSER))); then touch $@; else echo "no $(BROWSER) with Playwright: tests of the pages will be skipped"; fi
 
 # Ansible in an environment of its own: the devices never need it.
 $(DEPLOY)/.ready: requirements-deploy.txt requirements-build.txt
@@ -135,7 +136,7 @@ lock: ## pin the dependencies anew (ARGS="--upgrade")
 	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }
 	$(UV_COMPILE) requirements-build.in -o requirements-build.txt
 	$(UV_COMPILE) pyproject.toml -o requirements.txt
-	for extra in gpio moonshine local-llm mcp; do \
+	for extra in gpio moonshine local-llm mcp web webrtc; do \
 	  $(UV_COMPILE) pyproject.toml --extra $$extra --constraint requirements.txt -o .cache/whole.txt && \
 	  python3 deploy/bundle/extra_lock.py .cache/whole.txt requirements.txt > requirements-$$extra.txt; done
 	$(UV_COMPILE) pyproject.toml --extra dev -o requirements-dev.txt

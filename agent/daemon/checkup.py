@@ -25,8 +25,8 @@ MAX_BYTES = 8000
 MAX_TEXT = 300
 NICE = 10
 PARTS = (
-    "config", "versions", "board", "clock", "disk", "service", "realtime", "devices", "panel", "models", "language",
-    "broker",
+    "config", "versions", "board", "clock", "disk", "service", "realtime", "devices", "panel", "web", "models",
+    "wyoming", "language", "broker",
 )  # fmt: skip
 COUNTED = {"failure": "failures", "warning": "warnings", "info": "notes", "ok": "passed"}
 SYSTEMDS = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID")

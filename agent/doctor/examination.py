@@ -32,8 +32,10 @@ LIMITS_S: Mapping[str, float] = {
     "devices": 25.0,
     "sound": 90.0,
     "panel": 15.0,
+    "web": 30.0,
     "models": 180.0,  # a few hundred MB from an SD card
     "engines": 300.0,  # a small Pi loads for half a minute
+    "wyoming": 60.0,  # two servers, of which none may answer
     "language": 180.0,
     "tools": 120.0,  # a few servers, of which none may answer
     "broker": 30.0,
@@ -41,6 +43,7 @@ LIMITS_S: Mapping[str, float] = {
 START_S = 20.0  # for Python and the configuration, on the smallest device
 PARTS = ("config", *LIMITS_S)
 NEED_NO_CONFIG = ("versions", "board", "clock", "disk", "service", "realtime")
+REAP_S = 2.0  # for who has closed its pipe to be gone, on a busy device
 READ_BYTES = 65_536
 TOLD_CHARS = 300
 
@@ -147,7 +150,7 @@ class _Worker:
         assert self._process
         doing = f", at: {self._last_said}" if self._last_said else ""
         try:
-            code = self._process.wait(0.2)
+            code = self._process.wait(REAP_S)
         except subprocess.TimeoutExpired:
             return Finding(
                 part,

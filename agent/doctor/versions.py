@@ -16,7 +16,10 @@ from agent.doctor.context import Context
 from agent.doctor.finding import Finding
 
 PROGRAM = "voice-agent"
-TOLD = ("pyalsaaudio", "onnxruntime", "openwakeword", "vosk", "moonshine-voice", "piper-tts", "paho-mqtt", "xllamacpp")
+TOLD = (
+    "pyalsaaudio", "onnxruntime", "openwakeword", "vosk", "moonshine-voice", "piper-tts", "paho-mqtt", "xllamacpp",
+    "aiohttp", "av",
+)  # fmt: skip
 
 
 def examine(context: Context) -> Iterator[Finding]:

@@ -1,8 +1,8 @@
 """The locked set, installed on arm64 as the role and the Makefile install it: two layers, kept in .cache/roots.
 
 - `debian`: the role's Debian packages on a bare system;
-- `python`: the virtual environment with all pinned requirements, those of the pins and of MCP servers, and the two
-  optional engines that have no model to download or none at all (`EXTRAS`).
+- `python`: the virtual environment with all pinned requirements, those of the pins, of MCP servers, of the page and of
+  Wyoming, and the two optional engines that have no model to download or none at all (`EXTRAS`).
 
 Each is made anew where what it is made from has changed. The project itself is put on top for every run.
 """
@@ -31,7 +31,8 @@ PIP = (PYTHON, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip
 HASHED = ("--require-hashes", "--use-pep517", "--no-build-isolation")
 # moonshine-voice, xllamacpp, and what they need that the program's own requirements lack.
 EXTRAS = ("moonshine-voice", "sounddevice", "filelock", "platformdirs", "xllamacpp")
-LOCKS = ("requirements-build.txt", "requirements.txt", "requirements-gpio.txt", "requirements-mcp.txt")
+OPTIONAL = ("gpio", "mcp", "web")
+LOCKS = ("requirements-build.txt", "requirements.txt", *(f"requirements-{extra}.txt" for extra in OPTIONAL))
 ROLE = roots.PROJECT / "deploy/ansible/roles/voice_agent/defaults/main.yml"
 HOST_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
 # `--no-compile` saves minutes; what every test needs is compiled once.

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,11 @@ DEFAULTS = yaml.safe_load((ROLE / "defaults" / "main.yml").read_text())
 OPTIONS = yaml.safe_load((ROLE / "meta" / "argument_specs.yml").read_text())["argument_specs"]["main"]["options"]
 README = (ANSIBLE / "README.md").read_text()
 TOOLS = PROJECT / ".cache/deploy/bin"
+# Of a device; the others are for whoever works on the program.
+EXTRAS = sorted(
+    tomllib.loads((PROJECT / "pyproject.toml").read_text())["project"]["optional-dependencies"].keys() - {"dev", "demo"}
+)
+LOCKS = ["requirements.txt", *(f"requirements-{name}.txt" for name in ("build", "deploy", *EXTRAS))]
 TYPES = {"str": str, "path": str, "bool": bool, "int": int, "list": list, "dict": dict}
 
 
@@ -36,7 +42,7 @@ def test_what_is_copied_is_there(key: str) -> None:
     assert (PROJECT / DEFAULTS[key].removeprefix("{{ voice_agent_project }}/")).is_file()
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-build.txt", "requirements-deploy.txt"])
+@pytest.mark.parametrize("name", LOCKS)
 def test_the_requirements_are_pinned_by_hash_and_name_no_address(name: str) -> None:
     text = (PROJECT / name).read_text()
     pinned = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
@@ -52,9 +58,21 @@ def test_what_is_installed_by_default_needs_no_trust_in_a_download() -> None:
     assert "asr-vosk" in kinds or "moonshine" in DEFAULTS["voice_agent_extras"], "nothing recognises speech"
 
 
-@pytest.mark.parametrize("extra", DEFAULTS["voice_agent_extras"])
-def test_every_optional_part_is_pinned(extra: str) -> None:
-    assert (PROJECT / f"requirements-{extra}.txt").is_file()
+def test_every_optional_part_can_be_chosen_and_is_pinned_anew_with_the_others() -> None:
+    (pinned,) = re.findall(r"for extra in (.+);", (PROJECT / "Makefile").read_text())
+    assert set(pinned.split()) == set(EXTRAS)
+    assert set(DEFAULTS["voice_agent_extras"]) <= set(EXTRAS)
+
+
+def test_optional_parts_are_pinned_alike() -> None:
+    """So that any of them can be chosen together."""
+    pins: dict[str, set[tuple[str, ...]]] = {}
+    for name in ("requirements.txt", *(f"requirements-{extra}.txt" for extra in EXTRAS)):
+        lines = re.findall(r"^([a-z0-9._-]+)==(.+?) \\$", (PROJECT / name).read_text(), re.MULTILINE)
+        for project in {project for project, _ in lines}:
+            pins.setdefault(project, set()).add(tuple(sorted(pin for other, pin in lines if other == project)))
+    assert pins["aiohttp"]
+    assert {project: found for project, found in pins.items() if len(found) > 1} == {}
 
 
 def test_every_variable_has_its_type_and_its_meaning() -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from agent.config import Web
 from agent.daemon.daemon import RESTART
 from agent.daemon.startup import RESTART_AFTER_S
 
@@ -141,6 +142,17 @@ def test_credentials_come_by_the_folder_that_the_unit_makes() -> None:
     assert service["LoadCredential"] == "credential:/etc/voice-agent/credentials", "one that is named has to be there"
     assert service["ConfigurationDirectory"].split() == ["voice-agent", "voice-agent/credentials"]
     assert "-/etc/voice-agent" in service["ReadOnlyPaths"].split()
+
+
+@pytest.mark.parametrize("unit", [UNIT, USER_UNIT], ids=["system", "user"])
+def test_the_page_may_listen_without_a_right_of_its_own(unit: Path) -> None:
+    """Guests come by TCP from anywhere that the firewall lets through; systemd has nothing to open for them."""
+    service = parsed(unit)["Service"]
+    closing = {"SocketBindDeny", "SocketBindAllow", "IPAddressDeny", "PrivateNetwork", "RestrictNetworkInterfaces"}
+    assert not closing & service.keys()
+    if families := service.get("RestrictAddressFamilies"):
+        assert {"AF_INET", "AF_INET6"} <= set(families.split())
+    assert Web().port >= 1024, "lower ones are root's"
 
 
 def parsed(unit: Path) -> configparser.ConfigParser:

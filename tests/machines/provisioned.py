@@ -29,8 +29,8 @@ DESKTOP = ("pipewire-alsa", "wireplumber", "pipewire-bin", "libpam-systemd", "db
 ROOM = ("pulseaudio", "pulseaudio-utils", "mosquitto", "mosquitto-clients", "procps")
 ENVIRONMENT = "/opt/voice-agent/test"
 PIP = (f"{ENVIRONMENT}/bin/pip", "install", "--quiet", "--disable-pip-version-check")
-# The recogniser whose English model comes with its wheel: nothing to download.
-EXTRA = "moonshine-voice"
+# The recogniser whose English model comes with its wheel (nothing to download), and what the page needs.
+EXTRAS = ("moonshine-voice", "aiohttp", "av")
 NO_SERVERS = "#!/bin/sh\nexit 101\n"
 INSTALL_S = 900.0
 RECIPE = "1"  # changes where the same parts are put together in another way
@@ -83,10 +83,11 @@ def wheel() -> Path:
 
 
 def extra_requirements() -> str:
-    """The pinned lines of `EXTRA`, and of what it needs, that the program's own requirements lack."""
+    """The pinned lines of `EXTRAS`, and of what they need, that the program's own requirements lack."""
     own = _blocks(roots.PROJECT / "requirements.txt")
     every = _blocks(roots.PROJECT / "requirements-dev.txt")
-    return "".join(every[name] for name in sorted(_needed_by(EXTRA)) if name in every and name not in own)
+    needed = frozenset[str]().union(*map(_needed_by, EXTRAS))
+    return "".join(every[name] for name in sorted(needed) if name in every and name not in own)
 
 
 def _blocks(file: Path) -> dict[str, str]:
