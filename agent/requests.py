@@ -25,9 +25,13 @@ class Intent:
 
 @dataclass(frozen=True, slots=True)
 class ListenRequest:
-    """Listen as if the wake word had been said. `persona`: whose; None: of whoever answers otherwise."""
+    """Listen as if the wake word had been said. `persona`: whose; None: of whoever answers otherwise.
+
+    `since`: from which moment on somebody may be speaking already (monotonic seconds); None: from now.
+    """
 
     persona: str | None = None
+    since: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,9 +22,12 @@ Taken = list[tuple[Stream, Record]]
 
 
 class Intake:
-    def __init__(self, channel: int | Literal["mix"] = "mix", gain_db: float = 0.0) -> None:
+    """`skips`: positions count the time between two streams, too; else nobody was meant to hear anything in it."""
+
+    def __init__(self, channel: int | Literal["mix"] = "mix", gain_db: float = 0.0, skips: bool = True) -> None:
         self._channel: int | Literal["mix"] = channel
         self._gain_db = gain_db
+        self._skips = skips
         self._arrived = threading.Condition()  # guards the next two
         self._queue: deque[tuple[Stream, Record]] = deque()
         self._queued_s = 0.0
@@ -72,9 +75,11 @@ class Intake:
         return block
 
     def _origin(self, record: Record, stream: Stream) -> int:
-        """Position of a new stream's frame 0, so that positions go on as time does."""
+        """Position of a new stream's frame 0, so that positions go on: as time does, or from where they were."""
         if self._end is None:
             return 0
+        if not self._skips:
+            return self._end.position + len(self._end.pcm) - record.position * RATE_HZ // stream.rate_hz
         first_at = record.mono_ns / SECOND_NS - record.position / stream.rate_hz
         end_at = self._end.at + len(self._end.pcm) / RATE_HZ
         return self._end.position + len(self._end.pcm) + max(0, round((first_at - end_at) * RATE_HZ))

@@ -11,7 +11,8 @@ from agent.events import Turn
 class StartListening:
     """Feed the recogniser from `since` (monotonic seconds; None = from now) for this turn.
 
-    With `since`, the ear replays its preroll from 200 ms before it and drops words that ended before the wake word did.
+    With `since`, the ear replays its preroll from 200 ms before it and drops words that ended before the wake word did;
+    where nobody was `woken`, no word did, and it replays what it has heard since then.
     `first_word_ms`: the agent has just spoken, and this is how long to wait for an answer; None: as configured.
     """
 
@@ -19,6 +20,7 @@ class StartListening:
     since: float | None = None
     first_word_ms: int | None = None
     persona: str = ""
+    woken: bool = True
 
 
 @dataclass(frozen=True, slots=True)

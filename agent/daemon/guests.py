@@ -14,6 +14,7 @@ import logging
 import secrets
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import replace
 from importlib.metadata import version
 from weakref import WeakValueDictionary
@@ -104,7 +105,7 @@ class Guests:
             return self._begin(visit)
 
     def leave(self, visit: Visit) -> None:
-        with self._changing:
+        with nullcontext() if self._parting else self._changing:  # at the end, all at once
             self._end(visit)
 
     def ask(self, visit: Visit, request: Request) -> None:

@@ -42,8 +42,8 @@ def requested(state: State, event: Requested, source: MuteSource = "command") ->
 def _obey(state: State, event: Requested, persona: str, source: MuteSource) -> Step:
     now = event.at.mono
     match event.request:
-        case ListenRequest():
-            listening, commands = _listen(state, now, event.id, persona)
+        case ListenRequest(since=since):
+            listening, commands = _listen(state, now, event.id, persona, since)
             hushed, hushing = woken(state, listening, event.at)
             return hushed, (*commands, *hushing)
         case StopRequest(parting=parting):
@@ -73,7 +73,7 @@ def _obey(state: State, event: Requested, persona: str, source: MuteSource) -> S
             assert_never(unknown)
 
 
-def _listen(state: State, now: float, request: str | None, persona: str) -> Step:
+def _listen(state: State, now: float, request: str | None, persona: str, since: float | None) -> Step:
     if state.switched_off:
         return state, refused(request, "hardware_mute", locked(state))
     if state.muted:
@@ -82,7 +82,7 @@ def _listen(state: State, now: float, request: str | None, persona: str) -> Step
     if mic is not None and mic.status == "failed":
         return state, refused(request, "no_microphone", mic.reason)
     left, leaving = leave(state, now)
-    listening, commands = listen(left, now, persona, since=None, chime_at=now, request=request)
+    listening, commands = listen(left, now, persona, since, chime_at=now, request=request, woken=False)
     return listening, (*leaving, *commands)
 
 

@@ -61,14 +61,20 @@ def woken(state: State, event: Wake) -> Step:
 
 
 def listen(
-    state: State, now: float, persona: str, since: float | None, chime_at: float, request: str | None = None
+    state: State,
+    now: float,
+    persona: str,
+    since: float | None,
+    chime_at: float,
+    request: str | None = None,
+    woken: bool = True,
 ) -> Step:
     """Open the ear for a new turn."""
     state = begin(state, request, aloud=True, persona=persona)
     limit = state.rules.listening_limit + state.loading
     sound: tuple[Command, ...] = (Earcon(state.turn, "thinking"),) if state.loading else ()
     listening = enter(state, Listening(now + limit, chime_at=None if state.loading else chime_at))
-    return listening, (StartListening(state.turn, since, persona=persona), *sound)
+    return listening, (StartListening(state.turn, since, persona=persona, woken=woken), *sound)
 
 
 def _follow_up(state: State, now: float) -> Step:

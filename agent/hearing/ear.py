@@ -229,7 +229,8 @@ class Ear:
         since = self._preroll.position_at(command.since) if heard and command.since is not None else None
         parts = (self._config.endpoint, self._preroll, self._asr, self._emit, self._clock)
         self._listening = Listening(command.turn, *parts, command.persona)
-        self._listening.begin(since, self._word if since is not None else None, command.first_word_ms)
+        word = self._word if since is not None and command.woken else None
+        self._listening.begin(since, word, command.first_word_ms)
         self._close_if_done()
 
     def _listen_on(self, command: ListenOn) -> None:

@@ -43,11 +43,13 @@ class Refused(Exception):
 
 
 async def greeting(socket: web.WebSocketResponse) -> Hello:
-    """The first message. Raises Refused, BadFrame."""
+    """The first message. Raises Refused, BadFrame, and ConnectionError where nothing will come."""
     try:
         first = await socket.receive(HELLO_S)
     except TimeoutError:
         raise Refused("too_late", f"no hello within {HELLO_S:.0f} seconds") from None
+    if first.type not in (WSMsgType.TEXT, WSMsgType.BINARY):
+        raise ConnectionResetError("gone before hello")
     if first.type is not WSMsgType.TEXT:
         raise Refused("bad_message", "the first message has to be hello")
     hello = protocol.parse(first.data)
@@ -154,13 +156,13 @@ class Connection:
             self._visit.send(protocol.message("error", code="webrtc", message=str(error)))
 
     async def _converse(self, said: Message) -> None:
-        visit = self._visit
+        visit, now = self._visit, self._clock()
         match said:
             case protocol.Stop() | protocol.MicSwitched(on=False) if visit.seat is None:
                 return  # nothing goes on
             case _:
                 pass
-        if not await asyncio.to_thread(self._host.begin, visit):
+        if visit.seat is None and not await asyncio.to_thread(self._host.begin, visit):
             return
         match said:
             case protocol.MicSwitched(on=on):
@@ -168,7 +170,7 @@ class Connection:
                 if on:
                     self._host.ask(visit, MuteRequest(on=False))
             case protocol.Listen():
-                self._host.ask(visit, ListenRequest())
+                self._host.ask(visit, ListenRequest(since=now))  # taking a seat takes a while
             case protocol.Stop():
                 self._host.ask(visit, StopRequest())
             case protocol.Ask(text=text):

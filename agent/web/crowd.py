@@ -39,13 +39,12 @@ class Crowd:
         """What makes the protocol of each new connection."""
 
         def admit() -> asyncio.Protocol:
-            present = server.connections
-            if len(present) < MAX_OPEN:
-                return server()
-            idle = next((each for each in present if each not in self._served), None)
-            if idle is None or idle.transport is None:
-                return Refusing()
-            idle.transport.abort()
+            present = [each for each in server.connections if each.transport and not each.transport.is_closing()]
+            if len(present) >= MAX_OPEN:
+                idle = next((each.transport for each in present if each not in self._served), None)
+                if idle is None:
+                    return Refusing()
+                idle.abort()
             return server()
 
         return admit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any
 
 from agent import choices
@@ -56,11 +57,13 @@ class Device:
                 "message": timer.message,
                 "due": timer.due.isoformat(timespec="milliseconds"),
                 "seconds": timer.seconds,
+                "days": list(timer.days),
                 "ringing": timer.id in shown.ringing,
             }
             for timer in shown.timers
         ]
-        return message("timers", timers=timers, ringing=list(shown.ringing))
+        now = datetime.now().astimezone().isoformat(timespec="milliseconds")
+        return message("timers", at=now, timers=timers, ringing=list(shown.ringing))
 
     def _rows(self, config: Config) -> str:
         options = choices.options(config)

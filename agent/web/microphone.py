@@ -89,7 +89,7 @@ class Microphone:
     """The source of a guest's ear, and what is known of how its sound arrives."""
 
     def __init__(self) -> None:
-        self._intake = Intake()
+        self._intake = Intake(skips=False)  # off, a microphone hears nobody be silent
         self._meter = Meter()  # the reader's
         self._lock = threading.Lock()  # guards all below
         self._arrivals = Arrivals()

@@ -30,7 +30,8 @@ The agent says:
 - `state {phase, turn}`, `transcript {turn, text, final}`, `saying {turn, text}` (what is being spoken, so far),
   `reply {turn, text, heard}`, `wake {word, score}`, `event {name, turn, data}`, `turn {…}` (the receipt): of this
   guest's conversation, and of no other.
-- `timers {timers, ringing}`, `health {parts}`, `settings {settings}`: of the device.
+- `timers {at, timers, ringing}` (`at`: now, by the clock by which they are due), `health {parts}`,
+  `settings {settings}`: of the device.
 - `sound {periods, lost, late, jitter_p50_ms, jitter_p99_ms, level_dbfs}`: how the guest's sound arrives; once a second
   while it does.
 - `end {turn}` (its speech is complete), `drop {turn}` (silence it and all older ones at once), `duck {db, ramp_ms}`,

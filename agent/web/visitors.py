@@ -59,9 +59,7 @@ class Visitors:
             await asyncio.wait_for(asyncio.gather(*closing, return_exceptions=True), CLOSE_S)
         for handle in self._leaving.values():
             handle.cancel()
-        for visit in list(self._visits.values()):
-            await self._leave(visit)
-        await asyncio.gather(*self._tasks)
+        await asyncio.gather(*self._tasks, *map(self._leave, list(self._visits.values())))
 
     async def talk(self, request: web.Request, access: Access) -> web.StreamResponse:
         may_talk(request, access)
@@ -76,9 +74,10 @@ class Visitors:
         )
         self._sockets.add(socket)
         try:
-            with contextlib.suppress(ConnectionError):  # of one that has gone before it was let in
-                await socket.prepare(request)
-                await self._serve(socket, Outlet(socket, request.transport))
+            await socket.prepare(request)
+            await self._serve(socket, Outlet(socket, request.transport))
+        except ConnectionError:
+            return web.Response()  # to one that has gone before it was let in
         finally:
             self._sockets.discard(socket)
         return socket
@@ -94,10 +93,14 @@ class Visitors:
             log.info("a guest was sent away: %s: %s", code, refusal, extra={"code": "web.refused"})
             await outlet.end(protocol.message("bye", code=code, message=str(refusal)))
         finally:
-            if visit is not None and visit.disconnect(outlet.put):
-                self._outlets.pop(visit.key, None)
-                await self._part(visit)
-            await outlet.close()
+            parting = visit if visit is not None and visit.disconnect(outlet.put) else None
+            try:
+                await outlet.close()
+            finally:
+                self._sockets.discard(socket)  # who only waits for its conversation to be taken down keeps nobody out
+                if parting is not None:
+                    self._outlets.pop(parting.key, None)
+                    await self._part(parting)
 
     def _visit(self, hello: Hello) -> Visit:
         known = self._visits.get(hello.resume)

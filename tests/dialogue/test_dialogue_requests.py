@@ -56,6 +56,7 @@ def test_ask_is_like_a_spoken_question() -> None:
 def test_listen_needs_an_open_microphone() -> None:
     script = Script()
     assert only(StartListening, script.request(ListenRequest())).since is None
+    assert only(StartListening, script.request(ListenRequest(since=99.5))) == StartListening(2, 99.5, woken=False)
     script.request(MuteRequest(on=True))
     assert only(Answer, script.request(ListenRequest(), id="l")).code == "muted"
 

@@ -165,6 +165,27 @@ def test_listening_without_a_wake_word(rigs: Callable[..., Rig]) -> None:
     assert rig.asr.told[0] == ("begin", 5, None)
 
 
+def test_who_spoke_before_the_ear_was_told_is_heard_from_the_beginning(
+    rigs: Callable[..., Rig], hello: Utterance
+) -> None:
+    """The wake word stands for any moment: the ear is told when it is past, and no word of it is to be cut off."""
+    question = say("what time is it", SLT)
+    rig = rigs(among(hello.then(question, 0.1).samples, 10, BEFORE_S, 1.0))
+    begun_s = BEFORE_S + (hello.last_loud / RATE_HZ) + 0.1
+
+    def answer(event: Event) -> None:
+        if isinstance(event, Wake):
+            rig.ear.do(StartListening(5, since=begun_s, woken=False))
+
+    rig.answer = answer
+    _, started, end = rig.play()
+    assert isinstance(started, SpeechStarted)
+    assert isinstance(end, Endpoint)
+    assert started.audio_at == pytest.approx(begun_s, abs=0.15)
+    assert rig.asr.told[0] == ("begin", 5, None)
+    assert sum(map(len, rig.asr.sound[5])) >= question.last_loud - RATE_HZ // 10
+
+
 def test_a_follow_up_waits_as_long_as_it_is_told(rigs: Callable[..., Rig]) -> None:
     rig = rigs(among(np.zeros(0, np.int16), 10, BEFORE_S, 2.0), Config(endpoint=EndpointSection(no_speech_ms=500)))
     rig.ear.do(StartListening(5, first_word_ms=2000))

@@ -23,7 +23,6 @@ from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import psutil
 from rich.table import Table
 
 from agent import clock
@@ -32,6 +31,7 @@ from agent.audio.pcm import RATE_HZ, Samples
 from agent.config import Config
 from agent.lab import chromium
 from agent.lab.bench.report import Bar, Figures, Progress, percentiles, text_of
+from agent.lab.bench.usage import cpu_s, name, tree
 from agent.lab.playing import Played
 from agent.lab.processes import end, spawn
 from agent.lab.room import Room
@@ -114,18 +114,16 @@ def _alone_native(host: Host, url: str, progress: Progress) -> dict[str, float]:
     with _native_over_websocket(url) as pid:
         visit, _ = host.wait("native", WAIT_S)
         before = visit.received
-        process = psutil.Process(pid)
-        there, here = _spent(ALONE_S, [process, *process.children(recursive=True)])
+        there, here = _spent(ALONE_S, tree(pid))
         kbit = (visit.received - before) * 8 / 1000 / ALONE_S
     return {"cpu_percent": round(there, 1), "agent_percent": round(here, 1), "kbit_s": round(kbit)}
 
 
-def _spent(seconds: float, processes: list[psutil.Process]) -> tuple[float, float]:
-    """Percent of one core: of these processes, and of our own."""
+def _spent(seconds: float, pids: list[int]) -> tuple[float, float]:
+    """Percent of one core: of these processes, and of ours."""
 
     def used() -> tuple[float, float]:
-        times = [process.cpu_times() for process in processes]
-        return sum(each.user + each.system for each in times), time.process_time()
+        return sum(cpu_s(pid) for pid in pids), time.process_time()
 
     (there, here), began = used(), time.monotonic()
     time.sleep(seconds)
@@ -133,12 +131,8 @@ def _spent(seconds: float, processes: list[psutil.Process]) -> tuple[float, floa
     return (there_now - there) / took * 100, (here_now - here) / took * 100
 
 
-def _chromium() -> list[psutil.Process]:
-    return [
-        each
-        for each in psutil.Process().children(recursive=True)
-        if "chrom" in each.name() or "headless" in each.name()
-    ]
+def _chromium() -> list[int]:
+    return [pid for pid in tree(os.getpid()) if "chrom" in name(pid)]
 
 
 def _play(room: Room) -> tuple[Samples, Played]:

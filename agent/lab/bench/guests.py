@@ -2,8 +2,8 @@
 
 Each guest has asked aloud and been answered before it is counted, and stays. `pss_mb` and `tasks` (threads of all
 processes, which systemd's TasksMax= counts) by number of guests; `guest_mb`, `guest_tasks`: what one more of them took,
-on average; `guest_ready_ms`: from the first word of the first guest to its answer, engines loaded in between.
-`pss_by_process_mb`: who takes what in the end.
+on average; `guest_ready_ms`: from the button that the first guest presses to the end of its answer, engines loaded in
+between. `pss_by_process_mb`: who takes what in the end.
 """
 
 from __future__ import annotations
@@ -106,7 +106,12 @@ class Guest:
         began = time.monotonic()
         self._say("hello", path="native")
         self._say("listen")
+        self._await("state", phase="listening")
         self._speak(question)
+        return self._answered(self._await("turn"), time.monotonic() - began)
+
+    def _await(self, type: str, **fields: object) -> Any:
+        """The next such message; speech is played meanwhile. Raises ResidentFailed."""
         until = time.monotonic() + TURN_S
         while time.monotonic() < until:
             self._check()
@@ -117,9 +122,9 @@ class Guest:
             said = json.loads(got)
             if said["type"] == "end":
                 self._say("drained", turn=said["turn"])
-            elif said["type"] == "turn":
-                return self._answered(said, time.monotonic() - began)
-        raise ResidentFailed("a guest was not answered")
+            if said["type"] == type and fields.items() <= said.items():
+                return said
+        raise ResidentFailed(f"a guest was not told {type}")
 
     def _answered(self, receipt: Any, took: float) -> float:
         if receipt["outcome"] != "answered":
