@@ -147,6 +147,7 @@ class Overhear:
             lasted = self._voice.feed(period)
             if lasted == 1:
                 self.voice_from = hop.position
+                self._spotter.restart()  # what is left of our own words is no past for somebody else's
             if lasted % TOLD == 1:
                 began = hop.position
             found += self._spot(Block(_whole(period.residual), hop.position, at))

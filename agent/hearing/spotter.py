@@ -1,7 +1,7 @@
 """The way from sound to a wake word: voice gate, then engine, then detector.
 
 When the gate opens, the engine starts from silence and gets the last `REPLAY_MS` again: the gate opens after the first
-sounds of the word, and a past that belongs to another minute spoils the score more than no past.
+sounds of the word, and a past that belongs to another minute, or to another voice, spoils the score more than no past.
 """
 
 from __future__ import annotations
@@ -41,6 +41,10 @@ class Spotter:
     def reset(self) -> None:
         """After a gap: nothing that was heard before belongs to what comes."""
         self._gate.reset()
+        self._running = False
+
+    def restart(self) -> None:
+        """Another voice begins: the engine starts from silence again, as where the gate opens."""
         self._running = False
 
     def feed(self, block: Block) -> tuple[Voice, list[Detection]]:

@@ -54,10 +54,9 @@ def test_hands_free_goes_on_after_a_broken_connection(agent: StubAgent, browser:
         visit.online()
         visit.page.get_by_role("button", name="Listen").click()
         agent.wait(lambda heard: len(heard.frames) > 20)
-        agent.hang_up()
-        agent.wait(lambda heard: len(heard.hellos()) == 3)  # one at first, one with the microphone's rate
         agent.forget()
-        agent.wait(lambda heard: len(heard.frames) > 20)
+        agent.hang_up()
+        agent.wait(lambda heard: bool(heard.hellos() and heard.of(MicSwitched)) and len(heard.frames) > 20)
         assert [said.on for said in agent.heard.of(MicSwitched)] == [True]
 
 

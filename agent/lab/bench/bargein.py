@@ -1,11 +1,11 @@
 """Barge-in: the wake word said over the agent's reply, by the echo's level at the microphone.
 
 Offline, in a simulated room with the daemon's own parts; `agent.lab.duet` says what is real there and what is not.
-`detected` (echo in dB, relative to the visitor → share): `n` times at each level, by all visitors' voices, whose words
-are as reverberant as the echo (T60 0.2 s), with clocks that drift apart by 100 ppm one way or the other and a
-loudspeaker that bends the sound, each time in another room, with an echo filter that knew nothing of it when the reply
-began: the visitor speaks 4 to 5 s after that. `detected_alone`: the same words without an echo, which bounds the
-others.
+`detected` (echo in dB, relative to the visitor → share): `n` times at each level, by all visitors' voices over each of
+the replies, whose words are as reverberant as the echo (T60 0.2 s), with clocks that drift apart by 100 ppm one way or
+the other and a loudspeaker that bends the sound, each time in another room, with an echo filter that knew nothing of it
+when the reply began: the visitor speaks 4 to 5 s after that. `detected_alone`: the same words without an echo, which
+bounds the others.
 `missed_up_to_6db`: the worst share up to +6 dB.
 
 `silence_p50_ms silence_p95_ms`: from the last loud sample of the word to the last sample of the reply that leaves the
@@ -18,6 +18,7 @@ which nobody spoke, before the visitor does.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import product
 
 import numpy as np
 
@@ -69,14 +70,14 @@ def run(progress: Progress) -> Figures:
     ducks = [each for tally in loud for each in tally.duck_ms]
     minutes = sum(tally.before_s for tally in levels.values()) / 60
     return {
-        "n": len(VOICES),
+        "n": len(alone.found),
         "detected": detected,
         "detected_alone": _share(alone.found),
         "missed_up_to_6db": round(1 - min(_share(tally.found) for tally in loud), 3),
         "silence_p50_ms": p50,
         "silence_p95_ms": p95,
         "duck_p50_ms": percentiles(ducks, 50)[0],
-        "deaf": round(1 - len(ducks) / (len(loud) * len(VOICES)), 3),
+        "deaf": round(1 - len(ducks) / sum(len(tally.found) for tally in loud), 3),
         "false_ducks_per_minute": round(sum(tally.early_ducks for tally in levels.values()) / minutes, 2),
         "config": config.wake.model_dump(),
     }
@@ -84,10 +85,11 @@ def run(progress: Progress) -> Figures:
 
 def _level(duet: Duet, replies: list[Samples], echo_db: int | None, progress: Progress) -> _Tally:
     tally = _Tally()
-    for number, voice in enumerate(VOICES):
-        label = "no echo" if echo_db is None else f"echo {echo_db:+d} dB"
-        progress(f"{label}, voice {number + 1} of {len(VOICES)}")
-        scene = _scene(replies[number % len(replies)], voice, number, echo_db)
+    label = "no echo" if echo_db is None else f"echo {echo_db:+d} dB"
+    cases = list(product(VOICES, replies))
+    for number, (voice, reply) in enumerate(cases):
+        progress(f"{label}, {number + 1} of {len(cases)}")
+        scene = _scene(reply, voice, number, echo_db)
         _count(duet.perform(scene), scene, voice, tally)
     return tally
 
@@ -95,7 +97,7 @@ def _level(duet: Duet, replies: list[Samples], echo_db: int | None, progress: Pr
 def _scene(reply: Samples, voice: Voice, number: int, echo_db: int | None) -> Scene:
     drift_ppm = 100.0 if number % 2 else -100.0
     path = EchoPath(t60_s=T60_S, clip_dbfs=CLIP_DBFS, drift_ppm=drift_ppm, seed=number + 3)
-    return Scene(reply, in_room(say(WAKE, voice).samples, number), 4.0 + 0.07 * number, echo_db, path, number)
+    return Scene(reply, in_room(say(WAKE, voice).samples, number), 4.0 + number / 45, echo_db, path, number)
 
 
 def _count(outcome: Outcome, scene: Scene, voice: Voice, tally: _Tally) -> None:
