@@ -80,7 +80,7 @@ def _delay(axes: Any, figures: Figures) -> None:
 
 def _over_the_voice(axes: Any, figures: Figures) -> None:
     _panel(axes, "A wake word over the agent's own voice is heard", "dB by which the agent is louder than the user")
-    _line(axes, figures["detected"], BLUE, f"{figures['n']} voices")
+    _line(axes, figures["detected"], BLUE, f"{figures['n']} wake words")
     _bar(axes, 95, until=6)
     _shares(axes, 60)
 

@@ -25,7 +25,7 @@ def test_the_picture_shows_every_figure(tmp_path: Path) -> None:
     assert lines["43 commands"] == pytest.approx([80, 90])
     assert lines["in quiet"] == pytest.approx([10, 0])
     assert lines["among ten voices, 10 dB weaker"] == pytest.approx([30, 2])
-    assert lines["15 voices"] == pytest.approx([93, 87])
+    assert lines["15 wake words"] == pytest.approx([93, 87])
     written = {text.get_text() for axes in figure.axes for text in axes.texts}
     assert {"all", "quiet", "babble", "held out", "391", "706", "305", "580"} <= written
     talkplot.draw(FIRST, ENDPOINT, BARGEIN, tmp_path / "talk.png")
