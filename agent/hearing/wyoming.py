@@ -116,19 +116,27 @@ class RemoteEngine:
         self._awaited = None
 
     def finish(self) -> str:
-        self._exchange(STOP)
+        self._send(STOP)  # and take in nothing: what comes now may be the final
         until = time.monotonic() + self._wait_s
         local = self._local.finish()
         answer = self._answer(until)
         self.hang_up()
         return local if answer is None else self._cleaned(answer)
 
-    def _exchange(self, message: Message) -> None:
-        """Send this, and take in what has come."""
+    def _send(self, message: Message) -> None:
         if self._connection is None:
             return
         try:
             self._connection.send(message)
+        except Lost as error:
+            self._lost(str(error))
+
+    def _exchange(self, message: Message) -> None:
+        """Send this, and take in what has come: pieces of a text."""
+        self._send(message)
+        if self._connection is None:
+            return
+        try:
             for each in self._connection.receive():
                 self._take(each)
         except Lost as error:

@@ -27,12 +27,14 @@ from agent.hearing import wyoming as remote
 from agent.hearing.asr_child import Turns
 from agent.hearing.recogniser import Recogniser, child_spec
 from agent.hearing.recognisers import Recognisers
-from agent.hearing.wyoming import RemoteEngine
+from agent.hearing.wyoming import STOP, RemoteEngine
 from agent.lab.processes import PackagesMissing
 from agent.lab.visitor import KOREAN, say
 from agent.models import ModelMissing
 from agent.records import split_message
 from agent.wyoming import server as looking
+from agent.wyoming.connection import Connection
+from agent.wyoming.messages import Message
 
 HERE, THERE = "as this device heard it", "as the server heard it"
 STEP = RATE_HZ // 20
@@ -124,6 +126,26 @@ def test_the_server_hears_what_is_said_and_writes_it(rig: MakeRig) -> None:
         work = server.wait_for_work(2)  # the first was the trial
         assert work.asked.data == {"language": "en"}
         assert work.sound == SOUND.tobytes()
+        assert r.utter()[0] == THERE
+
+
+def test_an_answer_that_is_there_at_once_is_no_piece(rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server may be quicker than this thread, which other work may hold up just behind the end."""
+    send = Connection.send
+
+    def slowly(self: Connection, *messages: Message) -> None:
+        send(self, *messages)
+        if messages[-1] != STOP:
+            return
+        while self._outbox or not self._connected:
+            self.wait(time.monotonic() + WAIT_S)
+            send(self)
+        self.wait(time.monotonic() + WAIT_S)  # for the answer
+
+    monkeypatch.setattr(Connection, "send", slowly)
+    with SickWyoming() as server:
+        r = rig(server.uri)
+        r.until("")
         assert r.utter()[0] == THERE
 
 
