@@ -31,6 +31,7 @@ FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 FUZZ_FRAMES = int(os.environ.get("VOICE_AGENT_FUZZ_FRAMES", "3000"))
 CONNECTIONS = int(os.environ.get("VOICE_AGENT_GUEST_CONNECTIONS", "1000"))
 GROWTH_MB = 12.0
+POOL = min(32, (os.cpu_count() or 1) + 4)  # helpers of an asyncio loop, begun one by one as they are needed
 SLT = voice("flite slt")
 COST = re.compile(r"Traceback|Unhandled|Error handling")
 
@@ -458,6 +459,16 @@ def settled(agent: WebAgent) -> dict[str, int]:
         time.sleep(0.05)
 
 
+def kept(agent: WebAgent, before: dict[str, int]) -> dict[str, int]:
+    """What is left for good: a file that something else has just opened is closed again soon."""
+    until = time.monotonic() + 10.0
+    while True:
+        now = settled(agent)
+        if now["fds"] <= before["fds"] or time.monotonic() > until:
+            return now
+        time.sleep(0.1)
+
+
 def test_a_thousand_visits_leave_nothing_behind(
     web_agent: WebAgent, record_property: Callable[[str, object], None]
 ) -> None:
@@ -467,12 +478,12 @@ def test_a_thousand_visits_leave_nothing_behind(
     began = time.monotonic()
     visits(web_agent, CONNECTIONS)
     took = time.monotonic() - began
-    after = settled(web_agent)
+    after = kept(web_agent, before)
     grown = (after["rss"] - before["rss"]) / (1 << 20)
     record_property("visits_per_s", round(CONNECTIONS / took))
     for name in before:
         record_property(name, f"{before[name]} -> {after[name]}")
-    assert after["threads"] <= before["threads"]
+    assert after["threads"] <= before["threads"] + POOL
     assert after["fds"] <= before["fds"]
     assert after["children"] == before["children"]
     assert grown < GROWTH_MB, f"{grown:.1f} MB"
