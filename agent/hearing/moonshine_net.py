@@ -4,9 +4,9 @@ Theory (https://github.com/moonshine-ai/moonshine, MIT): an encoder turns the wh
 writes one token after the other, each from the features and the tokens before it; the likeliest is taken. Nobody says
 more than `TOKENS_A_SECOND`: then the model repeats itself.
 
-Why not by the package's own library: it does not tell how likely its words are, keeps 1.6 MB of memory for each sound
-of 2 s, and its threads wait for each other by spinning. The same models write much the same here (53 of 60 texts were
-alike, and the others hard to understand).
+Why not by the package's own library: it does not tell how likely its words are, its memory grows with each sound, and
+its threads wait for each other by spinning. The same models write much the same here. (By hand, on 60 sounds of 2 s: it
+kept 1.6 MB of each; 53 texts were alike, and the others hard to understand.)
 
 `tokenizer.bin`: for each token the length of its text (one byte; or two, 128 + the lower seven bits, and the higher
 ones), and the text in UTF-8, with "▁" for a space.

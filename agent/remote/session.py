@@ -17,8 +17,9 @@ Rules:
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import assert_never
 
 from agent.audio.pcm import PERIOD, RATE_HZ, Samples
@@ -50,13 +51,7 @@ LEAD = 130  # 15 voices of 15 were found again in 1.0 s, as in 2.0, also with ta
 WAKE_S = 4.0  # the agent has so long to hear the wake word, too
 LINGER_S = 1.0
 BUSY_S = 10.0  # before we ask again for a seat
-FINAL = {
-    "replaced": 75,
-    "elsewhere": 75,
-    "unauthorised": 78,
-    "protocol": 70,
-    "bad_message": 70,
-}  # a bye after which we stay away
+FINAL: Mapping[str, int] = MappingProxyType({"elsewhere": 75, "bad_message": 70})  # after such a bye we stay away
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,9 +8,8 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 
 from agent.events import Phase
-from agent.web.protocol import BadFrame
+from agent.web.protocol import BadFrame, Whole, first_problem
 
-Turn = Annotated[int, Field(ge=0, lt=2**32)]
 Short = Annotated[str, StringConstraints(max_length=1000)]
 
 
@@ -31,19 +30,19 @@ class Welcome(_Word):
 class State(_Word):
     type: Literal["state"]
     phase: Phase
-    turn: Turn
+    turn: Whole
 
 
 class Transcript(_Word):
     type: Literal["transcript"]
-    turn: Turn
+    turn: Whole
     text: str
     final: bool
 
 
 class Reply(_Word):
     type: Literal["reply"]
-    turn: Turn
+    turn: Whole
     text: str
     heard: str = ""
 
@@ -56,12 +55,12 @@ class Wake(_Word):
 
 class End(_Word):
     type: Literal["end"]
-    turn: Turn
+    turn: Whole
 
 
 class Drop(_Word):
     type: Literal["drop"]
-    turn: Turn
+    turn: Whole
 
 
 class Duck(_Word):
@@ -105,6 +104,4 @@ def read(text: str) -> Word | None:
     try:
         return _READER.validate_python(said)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise BadFrame(f"the agent says what makes no sense: {where}: {first['msg']}"[:300]) from None
+        raise BadFrame(f"the agent says what makes no sense: {first_problem(error)}") from None

@@ -20,7 +20,7 @@ from agent.requests import (
 from agent.web import protocol
 from agent.web.access import Bucket
 from agent.web.host import Host
-from agent.web.protocol import BadFrame, Frame, Hello, Kind, Message
+from agent.web.protocol import BadFrame, Ending, Frame, Hello, Kind, Message
 from agent.web.recording import Recording
 from agent.web.visit import Visit
 from agent.web.webrtc import Peer
@@ -37,7 +37,7 @@ Clock = Callable[[], float]
 class Refused(Exception):
     """The connection has to end; code and text are for the guest."""
 
-    def __init__(self, code: str, text: str) -> None:
+    def __init__(self, code: Ending, text: str) -> None:
         super().__init__(text)
         self.code = code
 

@@ -10,7 +10,6 @@ from typing import Any
 from agent import choices
 from agent.commands import Command, ShowHealth, ShowSetting, ShowTimers
 from agent.config import Config
-from agent.requests import Value
 from agent.settings import SETTINGS, Choice, Number, Switch
 from agent.web.protocol import message
 
@@ -73,7 +72,7 @@ class Device:
 
 def _row(name: str, shown: ShowSetting, options: Mapping[str, tuple[str, ...]]) -> dict[str, Any] | None:
     """None for a choice of nothing."""
-    row: dict[str, Any] = {"name": name, "label": _label(name), "value": _plain(shown.value), "changed": shown.changed}
+    row: dict[str, Any] = {"name": name, "label": _label(name), "value": shown.value, "changed": shown.changed}
     match SETTINGS[name].kind:
         case Switch():
             return {**row, "kind": "bool"}
@@ -86,7 +85,3 @@ def _row(name: str, shown: ShowSetting, options: Mapping[str, tuple[str, ...]]) 
 
 def _label(name: str) -> str:
     return name.replace("_", " ").capitalize().replace("Llm", "Language model:")
-
-
-def _plain(value: Value | None) -> Value | None:
-    return value

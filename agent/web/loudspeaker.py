@@ -8,6 +8,7 @@ import numpy as np
 
 from agent.audio.listener import Listener, OwnVoice
 from agent.audio.pcm import Samples
+from agent.audio.playback import LOUD, SOFT
 from agent.audio.replies import AHEAD_S, Replies
 from agent.audio.resample import Resampler, to_int16
 from agent.events import Turn
@@ -15,7 +16,6 @@ from agent.web.protocol import Frame, Kind, message
 
 SPEECH_HZ = 24_000
 SLICE = SPEECH_HZ // 10  # frames in one message: a slow network is seldom behind by more
-SOFT, LOUD = (-17.0, 40), (0.0, 350)  # dB and ms, as the device's own speaker has it
 
 
 class Loudspeaker:

@@ -20,7 +20,8 @@ Text frames are JSON objects with a key "type". A guest says:
 - `listen {}`, `stop {}`, `ask {text}`, `volume {percent}`: for this guest's own conversation.
 - `set {name, value}`, `timer {cancel}`: a setting of the device (value null: as configured); end the timer of this id.
 - `playing {turn, frames, at}`: at `at` (ms, own clock) so many frames of the turn's speech had been heard; with the
-  first sound, and then every 100 ms. `drained {turn}`: all of a turn whose `end` has come was heard.
+  first sound, and then every 100 ms, at once: the agent takes the moment at which it comes. `drained {turn}`: all of a
+  turn whose `end` has come was heard.
 - `offer {sdp}`, of a WebRTC connection that brings the sound of its microphone; answered with `answer {sdp}`.
 - `ping {at}`, answered with `pong {at, now}`.
 
@@ -36,7 +37,7 @@ The agent says:
   while it does.
 - `end {turn}` (its speech is complete), `drop {turn}` (silence it and all older ones at once), `duck {db, ramp_ms}`,
   `volume {percent}`: about the speech that is sent.
-- `error {code, message}`: something was refused; `bye {code, message}`: and the connection ends.
+- `error {code, message}`: something was refused; `bye {code, message}`: and the connection ends, see `Ending`.
 """
 
 from __future__ import annotations
@@ -62,6 +63,9 @@ MAX_TEXT = 16 * 1024
 
 Path = Literal["worklet", "script", "recorder", "webrtc", "native"]
 Form = Literal["pcm", "webm", "mp4"]
+# Why a connection ends. The first three times coming back would only repeat it: the visit goes on over another one;
+# what came is not of this protocol; what is recorded cannot be decoded here. The others may come back.
+Ending = Literal["elsewhere", "bad_message", "recording", "too_fast", "too_late"]
 Whole = Annotated[int, Field(ge=0, lt=2**32)]
 Finite = Annotated[float, Field(allow_inf_nan=False, strict=False)]
 Short = Annotated[str, StringConstraints(max_length=100)]
@@ -203,9 +207,13 @@ def parse(text: str) -> Message:
     try:
         return _READER.validate_json(text)
     except ValidationError as error:
-        first = error.errors(include_input=False, include_url=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        raise BadFrame(f"a message that makes no sense: {where}: {first['msg']}"[:300]) from None
+        raise BadFrame(f"a message that makes no sense: {first_problem(error)}") from None
+
+
+def first_problem(error: ValidationError) -> str:
+    """What is wrong with a message, and where; short, and nothing of what was in it but the type."""
+    first = error.errors(include_input=False, include_url=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"[:250]
 
 
 def message(type: str, **fields: object) -> str:

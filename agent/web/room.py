@@ -7,6 +7,7 @@ surroundings: the agent goes on without its page.
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
@@ -115,13 +116,13 @@ class Web:
 
     async def _serve(self, visitors: Visitors) -> Closing:
         """What ends the server, once it is there. `RETRY_S` apart, the last of them again and again."""
-        for attempt in range(1_000_000):
+        pauses = itertools.chain(RETRY_S, itertools.repeat(RETRY_S[-1]))
+        while True:
             try:
                 return await self._open(visitors)
             except (OSError, credentials.CredentialError) as error:
                 log.error("no page at %s: %s", self._address, error, extra={"code": "web.failed"})
-            await asyncio.sleep(RETRY_S[min(attempt, len(RETRY_S) - 1)])
-        raise RuntimeError("unreachable")
+            await asyncio.sleep(next(pauses))
 
     async def _open(self, visitors: Visitors) -> Closing:
         from aiohttp import web

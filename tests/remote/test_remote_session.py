@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -27,9 +27,9 @@ from agent.remote.doings import (
     Stream,
     Tell,
 )
-from agent.remote.session import BUSY_S, LEAD, LINGER_S, WAKE_S, Periods, Session
+from agent.remote.session import BUSY_S, FINAL, LEAD, LINGER_S, WAKE_S, Periods, Session
 from agent.web import protocol
-from agent.web.protocol import BadFrame, Frame, Kind, message
+from agent.web.protocol import BadFrame, Ending, Frame, Kind, message
 
 WORD = "hey_jarvis"
 RESERVED = [{"type": "mic", "on": True}, {"type": "mic", "on": False}]
@@ -283,7 +283,8 @@ def test_a_bye_ends_it_only_where_coming_back_would_not_help() -> None:
     rig = Rig()
     rig.connect()
     assert told(rig.said("bye", code="too_fast", message="slower")) == ["bye"]
-    assert rig.said("bye", code="unauthorised", message="no")[-1] == Leave(78, "no")
+    assert rig.said("bye", code="elsewhere", message="no")[-1] == Leave(75, "no")
+    assert set(FINAL) <= set(get_args(Ending))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{}", '{"type": 3}', '{"type": "end"}', "[" * 50_000])

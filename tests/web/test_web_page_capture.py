@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,7 +10,7 @@ import av
 import numpy as np
 import pytest
 import soxr
-from chrome import Visit, chromium, visiting
+from chrome import Visit, visiting
 from numpy.typing import NDArray
 from page_stub import Heard, StubAgent
 
@@ -28,12 +27,6 @@ PLAIN = {"echo": False, "noise": False, "gain": False}  # what was played is to 
 DATED_S = 0.06
 TRIES = 4
 DEPRECATED = "The ScriptProcessorNode is deprecated. Use AudioWorkletNode instead. (https://bit.ly/audio-worklet)"
-
-
-@pytest.fixture(scope="module")
-def browser(room: Room) -> Iterator[Browser]:
-    with chromium(room.env) as browser:
-        yield browser
 
 
 def hiss(seconds: float, seed: int = 1) -> Samples:

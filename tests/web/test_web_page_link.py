@@ -2,41 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 import pytest
-from chrome import PHONE, Visit, chromium, visiting
+from chrome import PHONE, Visit, visiting
 from page_stub import StubAgent
 
-from agent.lab.room import Room
 from agent.web.protocol import MicSwitched
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(180)]
-
-
-@pytest.fixture(scope="module")
-def browser(room: Room) -> Iterator[Browser]:
-    with chromium(room.env) as browser:
-        yield browser
-
-
-@pytest.fixture
-def agent() -> Iterator[StubAgent]:
-    with StubAgent() as agent:
-        yield agent
-
-
-@pytest.fixture
-def visit(agent: StubAgent, browser: Browser) -> Iterator[Visit]:
-    with visiting(browser, agent.url) as visit:
-        visit.online()
-        yield visit
-        assert (visit.complaints, visit.strangers) == ([], [])
 
 
 def test_a_broken_connection_is_made_anew_and_goes_on(agent: StubAgent, visit: Visit) -> None:
@@ -61,7 +39,7 @@ def test_hands_free_goes_on_after_a_broken_connection(agent: StubAgent, browser:
 
 
 def test_another_tab_is_told_and_may_take_it_back(agent: StubAgent, visit: Visit) -> None:
-    agent.say("bye", code="replaced", message="This guest talks from another page now.")
+    agent.say("bye", code="elsewhere", message="This guest talks from another page now.")
     agent.hang_up()
     visit.page.get_by_text("Another tab has taken over").wait_for()
     visit.page.wait_for_timeout(1500)

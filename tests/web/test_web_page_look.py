@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from chrome import DESKTOP, PHONE, Visit, chromium, visiting
+from chrome import DESKTOP, PHONE, Visit, visiting
 from page_stub import PAGE, StubAgent
-
-from agent.lab.room import Room
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -47,12 +45,6 @@ PAIRS = {
     "bad": ["bad-ground", "raised"],
     "warn": ["warn-ground", "raised"],
 }
-
-
-@pytest.fixture(scope="module")
-def browser(room: Room) -> Iterator[Browser]:
-    with chromium(room.env) as browser:
-        yield browser
 
 
 def receipt(turn: int, question: str, added: list[int], outcome: str = "answered") -> dict[str, object]:

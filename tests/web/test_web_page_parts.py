@@ -6,22 +6,15 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from chrome import Visit, chromium, visiting
+from chrome import Visit, visiting
 from page_stub import StubAgent
 
-from agent.lab.room import Room
 from agent.web.protocol import Frame, Kind, decode
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.room
-
-
-@pytest.fixture(scope="module")
-def browser(room: Room) -> Iterator[Browser]:
-    with chromium(room.env) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

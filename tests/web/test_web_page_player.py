@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from chrome import Visit, chromium, visiting
+from chrome import Visit, visiting
 from numpy.typing import NDArray
 from page_stub import StubAgent
 
@@ -26,12 +26,6 @@ BLOCK = 2_400
 LOUD = 3_000  # of the tone, int16, RMS; what is heard of it is compared with that
 WINDOW = RATE_HZ // 100
 TRIES = 4
-
-
-@pytest.fixture(scope="module")
-def browser(room: Room) -> Iterator[Browser]:
-    with chromium(room.env) as browser:
-        yield browser
 
 
 @pytest.fixture

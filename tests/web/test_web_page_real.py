@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-from chrome import PHONE, chromium, visiting
+from chrome import PHONE, visiting
 from sick_llm import SickLlm
 from web_house import WebAgent, agent_with_page
 
@@ -26,12 +25,6 @@ PLAIN = {"echo": False, "noise": False, "gain": False}
 TOKEN = "a-token-of-some-length-1"
 SLOW_MS = 40_000
 TRIES = 4
-
-
-@pytest.fixture(scope="module")
-def browser(room: Room) -> Iterator[Browser]:
-    with chromium(room.env) as browser:
-        yield browser
 
 
 def test_spoken_questions_are_answered_aloud_and_their_time_drawn(

@@ -3,41 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from chrome import Visit, chromium, visiting
+from chrome import Visit
 from page_stub import StubAgent
 
-from agent.lab.room import Room
 from agent.web.protocol import Ask, CancelTimer, ChangeDevice, Volume
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    pass
 
 pytestmark = [pytest.mark.room, pytest.mark.timeout(180)]
-
-
-@pytest.fixture(scope="module")
-def browser(room: Room) -> Iterator[Browser]:
-    with chromium(room.env) as browser:
-        yield browser
-
-
-@pytest.fixture
-def agent() -> Iterator[StubAgent]:
-    with StubAgent() as agent:
-        yield agent
-
-
-@pytest.fixture
-def visit(agent: StubAgent, browser: Browser) -> Iterator[Visit]:
-    with visiting(browser, agent.url) as visit:
-        visit.online()
-        yield visit
-        assert (visit.complaints, visit.strangers) == ([], [])
 
 
 def test_a_turn_as_it_is_said_and_heard(agent: StubAgent, visit: Visit) -> None:

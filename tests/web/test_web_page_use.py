@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
-from chrome import Visit, chromium, visiting
+from chrome import Visit, visiting
 from page_stub import StubAgent
 
 from agent.lab.room import Room
@@ -29,26 +28,6 @@ INSECURE = (
     'Object.defineProperty(globalThis, "isSecureContext", { value: false });'
     'Object.defineProperty(Navigator.prototype, "mediaDevices", { get: () => undefined });'
 )
-
-
-@pytest.fixture(scope="module")
-def browser(room: Room) -> Iterator[Browser]:
-    with chromium(room.env) as browser:
-        yield browser
-
-
-@pytest.fixture
-def agent() -> Iterator[StubAgent]:
-    with StubAgent() as agent:
-        yield agent
-
-
-@pytest.fixture
-def visit(agent: StubAgent, browser: Browser) -> Iterator[Visit]:
-    with visiting(browser, agent.url) as visit:
-        visit.online()
-        yield visit
-        assert (visit.complaints, visit.strangers) == ([], [])
 
 
 def microphones(room: Room) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from typing import get_args
 
@@ -21,6 +22,7 @@ from agent.web.protocol import (
     BadFrame,
     CancelTimer,
     ChangeDevice,
+    Ending,
     Frame,
     Hello,
     Kind,
@@ -30,6 +32,7 @@ from agent.web.protocol import (
     message,
     parse,
 )
+from agent.web.server import PAGE
 
 RATES = st.sampled_from(RATES_HZ)
 NUMBERS = st.integers(0, 2**32 - 1)
@@ -191,3 +194,11 @@ def test_what_the_agent_says_is_one_line_of_json(fields: dict[str, object]) -> N
     text = message("reply", **fields)
     assert "\n" not in text
     assert json.loads(text)["type"] == "reply"
+
+
+def test_the_page_stays_away_for_reasons_that_there_are() -> None:
+    """It is written in another language, and no type would tell."""
+    found = re.search(r"FINAL = new Set\(\[(.*?)\]\)", (PAGE / "redial.js").read_text())
+    assert found
+    assert set(re.findall(r'"(\w+)"', found[1])) == {"elsewhere", "bad_message", "recording"}
+    assert {"elsewhere", "bad_message", "recording"} < set(get_args(Ending))

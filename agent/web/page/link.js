@@ -46,7 +46,7 @@ export class Link {
   /** The agent has said why. */
   #goodbye() {
     const { message, code } = this.bye;
-    const elsewhere = code === "replaced" || code === "elsewhere";
+    const elsewhere = code === "elsewhere";
     notice("link", {
       title: elsewhere ? "Another tab has taken over" : "The agent has ended the connection",
       text: message ?? "",

@@ -4,7 +4,7 @@
 const FIRST_MS = 400;
 const MOST_MS = 15000;
 const STEADY_MS = 5000; // a connection that stood so long was a good one
-const FINAL = new Set(["replaced", "elsewhere", "unauthorised", "protocol"]);
+const FINAL = new Set(["elsewhere", "bad_message", "recording"]); // see `Ending` in agent/web/protocol.py
 
 export class Redial {
   /** `connect()`; `waiting(ms)`: the next try is so far away. */
