@@ -16,7 +16,7 @@ from agent.config import Config
 from agent.config.personas import owners
 from agent.dialogue.cast import Cast
 from agent.dialogue.quiet import Hours
-from agent.dialogue.state import Patience, Rules
+from agent.dialogue.rules import Patience, Rules
 from agent.engines import Engines
 from agent.events import Hint, Phase
 from agent.hearing.recogniser import child_spec

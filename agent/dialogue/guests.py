@@ -19,7 +19,8 @@ from dataclasses import dataclass, replace
 from agent.commands import Command
 from agent.dialogue import step as dialogue
 from agent.dialogue.origin import Commanded
-from agent.dialogue.state import Rules, State, Talk
+from agent.dialogue.rules import Rules
+from agent.dialogue.state import State, Talk
 from agent.dialogue.timerbook import Book
 from agent.events import DeadlinePassed, Event, TimersKept, Turn
 

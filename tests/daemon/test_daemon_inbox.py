@@ -12,7 +12,8 @@ from agent.clock import now
 from agent.commands import Answer, Command, Earcon, Speak, TurnEnded
 from agent.daemon.inbox import LIMIT, Inbox, InboxFull
 from agent.dialogue.cast import Cast
-from agent.dialogue.state import Rules, State
+from agent.dialogue.rules import Rules
+from agent.dialogue.state import State
 from agent.dialogue.timerbook import Book
 from agent.events import ClockChanged, Event, Final, Instant, Partial, Requested, SpeechDone, Wake
 from agent.requests import AskRequest, Intent, StopRequest

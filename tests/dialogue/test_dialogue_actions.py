@@ -7,7 +7,8 @@ from scripts import Script, has, only
 
 from agent.actions import Action, Choice, Range
 from agent.commands import Act, Answer, AskLlm, Earcon, Hush, IntentDone, KeepTimers, ShowEvent, Speak, TurnEnded
-from agent.dialogue.state import Idle, Rules, Speaking, State, Thinking
+from agent.dialogue.rules import Rules
+from agent.dialogue.state import Idle, Speaking, State, Thinking
 from agent.dialogue.step import deadline
 from agent.events import Acted, ConfirmDue, Final, IntentCalled, ReplyDelta, ReplyDone, SpeechDone, TimersKept
 from agent.requests import AskRequest, Intent, StopRequest

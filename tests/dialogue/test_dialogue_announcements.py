@@ -9,7 +9,8 @@ from scripts import Script, has, only
 
 from agent.commands import Answer, AskLlm, CancelLlm, Command, Hush, Speak, StopListening, TurnEnded
 from agent.dialogue.quiet import Hours
-from agent.dialogue.state import Rules, State
+from agent.dialogue.rules import Rules
+from agent.dialogue.state import State
 from agent.events import Pressed, ReplyDelta, SpeechDone, SpeechFailed
 from agent.requests import AskRequest, Intent, Priority, SayRequest
 

@@ -22,7 +22,8 @@ from agent.commands import (
 )
 from agent.dialogue.assent import agrees
 from agent.dialogue.confirmation import ANSWER_S
-from agent.dialogue.state import Idle, Listening, Rules, Speaking, State, Thinking
+from agent.dialogue.rules import Rules
+from agent.dialogue.state import Idle, Listening, Speaking, State, Thinking
 from agent.events import (
     AsrFailed,
     ConfirmDue,

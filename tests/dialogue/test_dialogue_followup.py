@@ -17,7 +17,8 @@ from agent.commands import (
     StartListening,
     TurnEnded,
 )
-from agent.dialogue.state import Idle, PartHealth, Rules, State
+from agent.dialogue.rules import Rules
+from agent.dialogue.state import Idle, PartHealth, State
 from agent.events import (
     AsrFailed,
     Endpoint,

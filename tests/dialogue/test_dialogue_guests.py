@@ -30,7 +30,8 @@ from agent.commands import (
 )
 from agent.dialogue.guests import HOUSE, MAX_SEATS, TURNS, Company, Done, arrived, first_turn, ruled, seat_of
 from agent.dialogue.quiet import Hours
-from agent.dialogue.state import Idle, Rules, State, Thinking
+from agent.dialogue.rules import Rules
+from agent.dialogue.state import Idle, State, Thinking
 from agent.dialogue.timerkeeping import KEEP_LIMIT
 from agent.events import DeadlinePassed, Event, Instant, Requested, SpeechDone, TimersKept, Wake
 from agent.requests import AskRequest, Intent, StopRequest, TimerRequest, VolumeRequest

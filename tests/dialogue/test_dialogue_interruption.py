@@ -7,7 +7,8 @@ from scripts import Script, has, only
 
 from agent.commands import AskLlm, Command, Duck, Hush, ShowEvent, ShowTranscript, StartListening, TurnEnded
 from agent.dialogue.interruption import HOLD, MOST, REST
-from agent.dialogue.state import Idle, Rules, Speaking, State
+from agent.dialogue.rules import Rules
+from agent.dialogue.state import Idle, Speaking, State
 from agent.events import AsrFailed, Audible, Final, SpeechDone, VoiceOver
 from agent.requests import Intent
 

@@ -6,7 +6,8 @@ import pytest
 from scripts import Script, has, only
 
 from agent.commands import AskLlm, Earcon, ShowEvent, Speak, TurnEnded
-from agent.dialogue.state import Rules, State
+from agent.dialogue.rules import Rules
+from agent.dialogue.state import State
 from agent.events import LlmFailed, ReplyDelta, ReplyDone, SpeechDone
 from agent.requests import AskRequest, Intent
 

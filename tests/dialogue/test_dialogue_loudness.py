@@ -10,7 +10,8 @@ from scripts import Script, has, only
 
 from agent.commands import Command, Earcon, Hush, SetVolume, ShowSetting, Speak
 from agent.dialogue.quiet import Hours
-from agent.dialogue.state import Rules, State
+from agent.dialogue.rules import Rules
+from agent.dialogue.state import State
 from agent.events import DeadlinePassed, Event, Health, SpeechDone, SpeechFailed
 from agent.requests import Intent, SayRequest, SettingRequest, StopRequest, VolumeRequest
 

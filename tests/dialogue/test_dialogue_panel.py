@@ -11,8 +11,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from scripts import Script, has, only
 
 from agent.commands import Answer, Command, Earcon, Hush, SetMute, ShowEvent, ShowSetting, StartListening, TurnEnded
+from agent.dialogue.rules import Rules
 from agent.dialogue.settings import LOCKED
-from agent.dialogue.state import Idle, Rules, State
+from agent.dialogue.state import Idle, State
 from agent.dialogue.step import deadline
 from agent.events import Event, Final, Health, MuteSwitched, PanelAction, Pressed, SpeechDone
 from agent.requests import (

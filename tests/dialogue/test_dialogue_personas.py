@@ -19,7 +19,8 @@ from agent.commands import (
     TurnEnded,
 )
 from agent.dialogue.cast import Cast
-from agent.dialogue.state import Rules, State
+from agent.dialogue.rules import Rules
+from agent.dialogue.state import State
 from agent.events import (
     Endpoint,
     Health,

@@ -37,7 +37,8 @@ from agent.commands import (
 from agent.dialogue.cast import Cast
 from agent.dialogue.loudness import loudness
 from agent.dialogue.quiet import Hours
-from agent.dialogue.state import Contending, Idle, Listening, Rules, Speaking, State, Thinking, Transcribing
+from agent.dialogue.rules import Rules
+from agent.dialogue.state import Contending, Idle, Listening, Speaking, State, Thinking, Transcribing
 from agent.events import (
     Acted,
     AsrFailed,

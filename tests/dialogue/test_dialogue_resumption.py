@@ -20,7 +20,8 @@ from agent.commands import (
     StopListening,
     TurnEnded,
 )
-from agent.dialogue.state import Idle, Listening, Rules, State, Thinking
+from agent.dialogue.rules import Rules
+from agent.dialogue.state import Idle, Listening, State, Thinking
 from agent.events import (
     Audible,
     Endpoint,

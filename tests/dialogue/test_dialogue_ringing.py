@@ -11,7 +11,8 @@ from scripts import Script, has, only
 from agent.commands import Answer, Command, Earcon, KeepTimers, SetVolume, ShowEvent, ShowTimers, Speak, StartListening
 from agent.dialogue.quiet import Hours
 from agent.dialogue.ringing import LATE_LIMIT, RING_FOR
-from agent.dialogue.state import Idle, Listening, Rules, Speaking, State
+from agent.dialogue.rules import Rules
+from agent.dialogue.state import Idle, Listening, Speaking, State
 from agent.dialogue.step import deadline
 from agent.dialogue.timerbook import Book
 from agent.events import (

@@ -8,7 +8,8 @@ import pytest
 from scripts import Script, has, only
 
 from agent.commands import Answer, ChangeSetting, Examine, Restart, SetMute, SetVolume, ShowEvent, ShowSetting
-from agent.dialogue.state import Held, Rules, State
+from agent.dialogue.rules import Rules
+from agent.dialogue.state import Held, State
 from agent.events import SettingChanged
 from agent.requests import DoctorRequest, RestartRequest, SettingRequest, VolumeRequest
 from agent.settings import SETTINGS

@@ -11,7 +11,8 @@ from scripts import START, Script, has, only
 
 from agent.commands import Answer, Earcon, KeepTimers, ShowEvent, ShowTimers, Speak, StartListening
 from agent.dialogue.cast import Cast
-from agent.dialogue.state import Idle, Rules, Speaking, State, Thinking
+from agent.dialogue.rules import Rules
+from agent.dialogue.state import Idle, Speaking, State, Thinking
 from agent.dialogue.step import deadline
 from agent.events import ClockChanged, DeadlinePassed, Instant, SpeechDone, TimersKept
 from agent.requests import AskRequest, Intent
