@@ -96,10 +96,10 @@ class Assist:
 
     def answered(self, answer: Answer) -> bool:
         """Whether it was Home Assistant who asked."""
-        ours = self._announced.answered(answer)
-        if ours and self._satellite is not None:
+        what = self._announced.answered(answer)
+        if what == "announcement" and self._satellite is not None:
             self._satellite.played(None)
-        return ours
+        return what is not None
 
     # What the ear drives.
 

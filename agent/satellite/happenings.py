@@ -150,12 +150,14 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Timer:
-    """Home Assistant keeps a timer that was set here. `seconds`: left, or the whole length of a new one."""
+    """Home Assistant keeps a timer that was set here. `seconds`: left, or the whole length of a new one; `active`: it
+    runs."""
 
     change: Literal["started", "updated", "cancelled", "finished"]
     id: str
     name: str
     seconds: int
+    active: bool = True
 
 
 Action = Send | HangUp | Serving | Voice | Understood | Says | Play | End | Done | Failed | Timer

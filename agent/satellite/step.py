@@ -288,4 +288,5 @@ def _chunk(state: State, coming: Coming, message: Message) -> Step:
 def _timer(message: Message) -> Timer:
     seconds = message.data.get("total_seconds")
     known = int(seconds) if isinstance(seconds, int | float) and 0 <= seconds < 1 << 31 else 0
-    return Timer(TIMERS[message.type], message.text("id")[:100], message.text("name")[:100], known)
+    active = message.data.get("is_active") is not False
+    return Timer(TIMERS[message.type], message.text("id")[:100], message.text("name")[:100], known, active)

@@ -13,7 +13,7 @@ from agent.commands import Answer, AskLlm, ListenOn, StartListening
 from agent.config import Config, Room, WyomingSection
 from agent.daemon.assist import PROFILE, Assist
 from agent.events import AsrFailed, Event, Final, Instant, LlmFailed, Partial, ReplyDelta, ReplyDone, Requested, Wake
-from agent.requests import Clip, Intent, SayRequest, TimerRequest
+from agent.requests import Clip, SayRequest, TimerRequest
 from agent.satellite.happenings import Done, End, Failed, Play, Says, Serving, Timer, Understood, Voice
 
 PCM = np.arange(160, dtype=np.int16)
@@ -256,10 +256,42 @@ def test_an_announcement_without_end_is_cut() -> None:
     assert asked.request.sound.seconds == 170
 
 
-def test_a_timer_that_is_over() -> None:
+def timers(r: Rig) -> list[tuple[str, dict[str, str | int]]]:
+    """What is asked for, answered as the dialogue does."""
+    asked = []
+    for event in r.said():
+        assert isinstance(event, Requested)
+        assert isinstance(event.request, TimerRequest)
+        assert event.id is not None
+        intent = event.request.intent
+        asked.append((intent.name, dict(intent.slots)))
+        data = {"timers": ({"timer": f"ours {r.now}"},)} if intent.name == "timer_set" else {}
+        assert r.assist.answered(Answer(event.id, True, data=data))
+    return asked
+
+
+def test_a_timer_of_home_assistants_is_kept_here() -> None:
     r = Rig()
-    for told in (Timer("started", "a", "tea", 60), Timer("finished", "a", "tea", 0)):
-        r.assist.satellite(told)
-    (asked,) = r.said()
-    assert isinstance(asked, Requested)
-    assert asked.request == TimerRequest(Intent("timer_set", {"seconds": 1, "name": "tea"}))
+    r.assist.satellite(Timer("started", "a", "tea", 60))
+    assert timers(r) == [("timer_set", {"seconds": 60, "name": "tea"})]
+    r.now += 10
+    r.assist.satellite(Timer("updated", "a", "", 70))
+    assert timers(r) == [("cancel", {"timer": "ours 100.0"}), ("timer_set", {"seconds": 70, "name": "tea"})]
+    r.assist.satellite(Timer("updated", "a", "", 60, active=False))
+    assert timers(r) == [("cancel", {"timer": "ours 110.0"})]
+    r.now += 10
+    r.assist.satellite(Timer("updated", "a", "", 60))
+    assert timers(r) == [("timer_set", {"seconds": 60, "name": "tea"})]
+    r.assist.satellite(Timer("cancelled", "a", "", 0))
+    assert timers(r) == [("cancel", {"timer": "ours 120.0"})]
+    for change in ("finished", "updated", "cancelled"):
+        r.assist.satellite(Timer(change, "a", "", 5))  # type: ignore[arg-type]
+    assert timers(r) == []
+    assert not r.sent()
+
+
+def test_no_more_timers_are_remembered_than_there_can_be() -> None:
+    r = Rig()
+    for number in range(200):
+        r.assist.satellite(Timer("started", str(number), "", 60))
+    assert len(r.assist._announced._timers) == 100

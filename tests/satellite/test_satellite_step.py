@@ -215,6 +215,8 @@ def test_timers_of_home_assistant() -> None:
     play = Story(RUN)
     assert play.do(said("timer-started", id="a", name="tea", total_seconds=180)) == [Timer("started", "a", "tea", 180)]
     assert play.do(said("timer-finished", id="a")) == [Timer("finished", "a", "", 0)]
+    paused = said("timer-updated", id="a", is_active=False, total_seconds=60)
+    assert play.do(paused) == [Timer("updated", "a", "", 60, active=False)]
     assert play.do(said("timer-updated", id=3, name=None, total_seconds="x")) == [Timer("updated", "", "", 0)]
 
 

@@ -221,10 +221,13 @@ def test_an_announcement_waits_until_the_answer_was_heard(house: House, at_home:
 
 
 def test_a_timer_of_home_assistants_rings_until_it_is_stopped(house: House, at_home: Assistant) -> None:
-    at_home.home.say("timer-started", id="x", name="tea", total_seconds=60)
+    at_home.home.say("timer-started", id="x", name="tea", total_seconds=3)
+    at_home.home.say("timer-started", id="y", total_seconds=300)
+    house.wait("timers", lambda data: len(data["timers"]) == 2)
+    at_home.home.say("timer-cancelled", id="y")
+    house.wait("event/timer", lambda data: data["action"] == "cancelled")
+    assert house.wait("event/timer", lambda data: data["action"] == "ringing")["name"] == "tea"
     at_home.home.say("timer-finished", id="x")
-    rings = house.wait("event/timer", lambda data: data["action"] == "ringing")
-    assert rings["name"] == "tea"
     house.room.play(say("hey jarvis", SLT).samples)
     house.wait("event/timer", lambda data: data["action"] == "stopped")
 
