@@ -5,7 +5,7 @@
 
 Rules:
 - A turn is offered to Home Assistant when the ear is told to listen to it: while it is connected, and where the user
-  speaks to `[persona]`. What is only overheard while the agent speaks is never sent.
+  speaks to `[persona]`. It is told of the turn with its first sound; what is only overheard is never sent.
 - Our own recogniser hears the same sound. Its words end an utterance soon, and its text counts at once where Home
   Assistant is lost or fails before it has understood, and `wait_ms` after the end where it is too slow. From there on
   the turn is answered here, local commands first.
@@ -33,6 +33,7 @@ from agent.satellite.host import Told
 from agent.satellite.satellite import Satellite
 
 PROFILE = "home_assistant"  # who answered, in the receipt
+DONE = "OK."  # where Home Assistant has done it, and would only give a sound
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,9 @@ class Assist:
         self._listens = False
         self._wait_s = 0.0
         self._tells_word = True
-        self._word = ""  # that was heard, and has not been told yet; the ear's
+        # The ear's:
+        self._word = ""  # that was heard, and has not begun a turn yet
+        self._began = ""  # the word that began the newest turn
 
     def hears(self, recogniser: Asr) -> None:
         """From now on with this one; while no ear is at work."""
@@ -105,14 +108,17 @@ class Assist:
 
     def begin(self, turn: Turn, word: str | None = None, lead_ms: int = 0, persona: str = "") -> None:
         self._ours.begin(turn, word, lead_ms, persona)
-        name, self._word = self._word if self._tells_word else "", ""
-        if self._offered.begin(turn, word) and self._satellite is not None:
-            self._satellite.woke(turn, name)
+        self._offered.begin(turn, word)
+        self._began, self._word = self._word if self._tells_word else "", ""
 
     def feed(self, turn: Turn, pcm: Samples) -> None:
         self._ours.feed(turn, pcm)
-        if self._offered.streams(turn) and self._satellite is not None:
-            self._satellite.heard(turn, pcm.tobytes())
+        sound = self._offered.sound(turn)
+        if sound is None or self._satellite is None:
+            return
+        if sound == "first":
+            self._satellite.woke(turn, self._began)
+        self._satellite.heard(turn, pcm.tobytes())
 
     def pause(self, turn: Turn) -> None:
         self._ours.pause(turn)
@@ -201,7 +207,7 @@ class Assist:
         now = self._clock()
         match reply:
             case Says(turn=turn, text=text):
-                self._emit(ReplyDelta(now, turn, text, profile=PROFILE))
+                self._emit(ReplyDelta(now, turn, text if text.strip() else DONE, profile=PROFILE))
                 self._emit(ReplyDone(now, turn))
             case Failed(turn=turn, reason=reason):
                 log.warning("%s", reason, extra={"code": "satellite.failed"})

@@ -1,8 +1,11 @@
 """The turn that Home Assistant is given, and how far it is with it. Used by several threads; calls nobody.
 
-offered ─begin─▶ listening ─finish─▶ waiting ─understood─▶ understood ─over─▶ nothing
-                     └──────understood─────────────────────▶┘
-before it is understood: lost (it fails, or is too late), cancelled; at any time: the next turn is offered
+    offered ─begin─▶ begun ─sound─▶ listening ─finish─▶ waiting ─understood─▶ understood ─over─▶ nothing
+                                        └──────understood─────────────────────▶┘
+    before it is understood: lost (it fails, or is too late), cancelled; at any time: the next turn is offered
+
+Home Assistant hears nothing of a turn before its first sound: of silence a recogniser makes words, and they would be
+obeyed.
 """
 
 from __future__ import annotations
@@ -24,7 +27,7 @@ class _Talk:
     waits for the reply."""
 
     turn: Turn
-    stage: Literal["offered", "listening", "waiting", "understood"] = "offered"
+    stage: Literal["offered", "begun", "listening", "waiting", "understood"] = "offered"
     word: str | None = None
     local: Final | AsrFailed | None = None
     due: float = 0.0
@@ -56,29 +59,30 @@ class Offered:
             before, self._talk = self._talk, None if turn is None else _Talk(turn)
         return before.turn if before else None
 
-    def begin(self, turn: Turn, word: str | None) -> bool:
-        """Our recogniser begins to hear it. Whether Home Assistant is to do so, too."""
+    def begin(self, turn: Turn, word: str | None) -> None:
+        """Our recogniser begins to hear it."""
         with self._lock:
             talk = self._of(turn)
-            if talk is None:
-                return False
-            if talk.stage != "offered":
+            if talk is not None and talk.stage != "offered":
                 talk.overheard = True
-                return False
-            talk.stage, talk.word = "listening", word
-            return True
+            elif talk is not None:
+                talk.stage, talk.word = "begun", word
 
-    def streams(self, turn: Turn) -> bool:
-        """Whether sound is wanted. Without the lock, since it is asked for each period; late by one at worst."""
-        talk = self._talk
-        return talk is not None and talk.turn == turn and talk.stage == "listening"
+    def sound(self, turn: Turn) -> Literal["first", "more"] | None:
+        """Whether Home Assistant is to hear this sound, and whether it is the first of the turn."""
+        with self._lock:
+            talk = self._of(turn)
+            if talk is None or talk.stage not in ("begun", "listening"):
+                return None
+            first, talk.stage = talk.stage == "begun", "listening"
+            return "first" if first else "more"
 
     def finish(self, turn: Turn, due: float) -> bool:
         """The utterance is over. Whether that is news to Home Assistant."""
         with self._lock:
             talk = self._of(turn)
             if talk is None or talk.stage != "listening":
-                return False
+                return False  # or there was no sound in it
             talk.stage, talk.due = "waiting", due
             return True
 
@@ -95,13 +99,13 @@ class Offered:
             if talk is None or talk.stage == "understood":
                 return False
             self._talk = None
-            return True
+            return talk.stage in ("listening", "waiting")
 
     def hold(self, event: Final | AsrFailed) -> bool:
         """Our recogniser's text. Whether it is of no use, or not yet."""
         with self._lock:
             talk = self._of(event.turn)
-            if talk is None or talk.overheard:
+            if talk is None or talk.overheard or talk.stage in ("offered", "begun"):
                 return False
             talk.local = event
             return True

@@ -101,6 +101,30 @@ def test_the_reply_is_there_before_it_is_asked_for() -> None:
     assert [type(each) for each in r.said()] == [ReplyDelta, ReplyDone]
 
 
+def test_home_assistant_hears_nothing_where_nothing_is_said() -> None:
+    r = Rig()
+    r.assist.takes(StartListening(1))
+    r.assist.begin(1)
+    r.assist.cancel(1)
+    r.assist.over(1)
+    r.assist.takes(StartListening(2))
+    r.assist.begin(2)
+    r.assist.finish(2)
+    r.heard(2, "")
+    assert [type(each) for each in r.said()] == [Final]
+    r.assist.over(2)
+    assert not set(r.sent()) & {"woke", "heard", "ended"}
+
+
+def test_a_reply_without_words_is_said_nevertheless() -> None:
+    r = Rig()
+    r.listen(1)
+    r.assist.satellite(Understood(1, "turn on the light"))
+    r.assist.takes(AskLlm(1, "turn on the light"))
+    r.assist.satellite(Says(1, " "))
+    assert [each.text for each in r.said() if isinstance(each, ReplyDelta)] == ["OK."]
+
+
 def test_the_end_of_the_wake_word_is_no_part_of_it() -> None:
     r = Rig()
     r.listen(1, "hey_jarvis")
