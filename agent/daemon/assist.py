@@ -5,7 +5,9 @@
 
 Rules:
 - A turn is offered to Home Assistant when the ear is told to listen to it: while it is connected, and where the user
-  speaks to `[persona]`. It is told of the turn with its first sound; what is only overheard is never sent.
+  speaks to `[persona]`. It is told of the turn with its first sound, and not of the wake word: it ignores one
+  that it was told within the last two seconds, so whoever says it again, or goes on speaking, would not be heard. What
+  is only overheard is never sent.
 - Our own recogniser hears the same sound. Its words end an utterance soon, and its text counts at once where Home
   Assistant is lost or fails before it has understood, and `wait_ms` after the end where it is too slow. From there on
   the turn is answered here, local commands first.
@@ -25,7 +27,7 @@ from agent.config import Config
 from agent.daemon.announced import Announced
 from agent.daemon.conversation import Deed
 from agent.daemon.offered import Offered, Reply
-from agent.events import AsrFailed, Event, Final, LlmFailed, ReplyDelta, ReplyDone, Turn, Wake
+from agent.events import AsrFailed, Event, Final, LlmFailed, ReplyDelta, ReplyDone, Turn
 from agent.hearing.asr import Asr
 from agent.hearing.words import without_wake
 from agent.satellite.happenings import End, Failed, Play, Says, Serving, Timer, Understood
@@ -53,10 +55,6 @@ class Assist:
         self._satellite: Satellite | None = None
         self._listens = False
         self._wait_s = 0.0
-        self._tells_word = True
-        # The ear's:
-        self._word = ""  # that was heard, and has not begun a turn yet
-        self._began = ""  # the word that began the newest turn
 
     def hears(self, recogniser: Asr) -> None:
         """From now on with this one; while no ear is at work."""
@@ -67,7 +65,6 @@ class Assist:
         turn = self._offered.turn
         self._satellite = satellite
         self._listens, self._wait_s = config.wyoming.listened_to, config.wyoming.wait_ms / 1000
-        self._tells_word = config.room.group is None  # else the group decides who answers, and nobody beside it
         if turn is not None:
             self.satellite(Failed(turn, "the satellite has another configuration"))
 
@@ -109,7 +106,6 @@ class Assist:
     def begin(self, turn: Turn, word: str | None = None, lead_ms: int = 0, persona: str = "") -> None:
         self._ours.begin(turn, word, lead_ms, persona)
         self._offered.begin(turn, word)
-        self._began, self._word = self._word if self._tells_word else "", ""
 
     def feed(self, turn: Turn, pcm: Samples) -> None:
         self._ours.feed(turn, pcm)
@@ -117,7 +113,7 @@ class Assist:
         if sound is None or self._satellite is None:
             return
         if sound == "first":
-            self._satellite.woke(turn, self._began)
+            self._satellite.woke(turn)
         self._satellite.heard(turn, pcm.tobytes())
 
     def pause(self, turn: Turn) -> None:
@@ -153,14 +149,8 @@ class Assist:
 
     def told(self, event: Event) -> None:
         """Hand it on, unless Home Assistant is still expected to know better, or has."""
-        match event:
-            case Wake(word=word):
-                self._word = word
-            case Final() | AsrFailed() if self._offered.hold(event):
-                return
-            case _:
-                pass
-        self._emit(event)
+        if not (isinstance(event, Final | AsrFailed) and self._offered.hold(event)):
+            self._emit(event)
 
     # What the satellite tells, on its thread.
 

@@ -73,7 +73,7 @@ def _recipes(plan: Plan) -> dict[RoomName, object]:
         "session": (mqtt, config.privacy.publish_transcript, config.home_assistant, group) if mqtt.enabled else None,
         "panel": config.panel,
         "web": config.web if config.web.enabled else None,
-        "satellite": (config.wyoming, satellite(config), group) if config.wyoming.enabled else None,
+        "satellite": (config.wyoming, satellite(config)) if config.wyoming.enabled else None,
     }
 
 

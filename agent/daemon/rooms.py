@@ -90,14 +90,13 @@ def build(plan: Plan, wiring: Wiring, old: House | None = None, names: frozenset
     capture = Capture(config.audio.mic, *given) if old is None or "capture" in names else old.capture
     own_sound = shared(wiring.on_fatal) if old is None else old.own_sound
     assist = Assist(wiring.emit, clock.now) if old is None else old.assist
-    hearing = assist.told, clock.now, wiring.on_fatal
     if old is None or "recogniser" in names:
         lazy, keep_s = config.asr.load == "first_use", float(config.persona.keep_loaded_s)
-        recogniser = Recognisers(recogniser_specs(plan), *hearing, lazy, own(config.persona.use), keep_s)
+        recogniser = Recognisers(recogniser_specs(plan), assist.told, *given[1:], lazy, own(config.persona.use), keep_s)
     else:
         recogniser = old.recogniser
     if old is None or "ear" in names:
-        ear = Ear(config, capture, assist, *hearing, _ledger(config, wiring), own_sound.for_ear(config))
+        ear = Ear(config, capture, assist, *given, _ledger(config, wiring), own_sound.for_ear(config))
     else:
         ear = old.ear
     if old is None or "voice" in names:

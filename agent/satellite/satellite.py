@@ -35,7 +35,8 @@ from agent.satellite.happenings import (
 )
 from agent.satellite.host import Host
 from agent.satellite.lines import Lines
-from agent.satellite.step import State, deadline, step
+from agent.satellite.state import State
+from agent.satellite.step import deadline, step
 from agent.wyoming.messages import Message
 
 QUEUE = 1000  # 10 s of 10 ms

@@ -16,8 +16,12 @@ Rules:
 - Sound that comes outside of a turn is an announcement, and answered with "played", too, which Home Assistant awaits.
 - A turn has deadlines, since Home Assistant does not say when a pipeline ends without sound: `LISTEN_S` of listening,
   `ANSWER_S` from there to each next thing that it says.
+- What was sent of a turn that is dropped would be obeyed when it ends, and nothing says "never mind". But a pipeline
+  ends the one before it: so one is run that hears nothing, and says "error" when it has ended. Home Assistant takes in
+  no sound for a pipeline that was begun while another one ran (2026.2), so the next turn is held back until then, for
+  `ENDING_S` at most.
 - A turn that was dropped, or heard to its end before its sound was here, leaves the rest of its reply on the way: that
-  is thrown away up to its "audio-stop", and said to be played. What has not begun to come is waited for `ANSWER_S`.
+  is thrown away up to its "audio-stop", and said to be played. What has not begun to come is waited for.
 - An "error" of `NOTHING_SAID` means that there is nothing to answer, for anybody.
 - Once Home Assistant has sent a ping it is sent some as well, and is gone when it does not answer for `PONG_S`.
 - No sound is longer than `LONGEST_S`: the rest is thrown away.
@@ -25,7 +29,7 @@ Rules:
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal, assert_never
 
 from agent.events import Turn
@@ -53,17 +57,20 @@ from agent.satellite.happenings import (
     Voice,
     Woke,
 )
+from agent.satellite.state import LONGEST_S, Coming, State, Talk
 from agent.wyoming.messages import BadMessage, Message
 from agent.wyoming.sound import WIDTH, mono, sound
 
 RATE_HZ = 16_000
 LISTEN_S, ANSWER_S = 30.0, 30.0
+ENDING_S, ENDED_S = 3.0, 0.1
 PING_S, PONG_S = 2.0, 7.0
-LONGEST_S = 600.0
 LONGEST_TEXT = 4000
 
 NOTHING_SAID = frozenset({"stt-no-text-recognized", "duplicate_wake_up_detected"})
 
+PIPELINE = {"start_stage": "asr", "end_stage": "tts", "restart_on_end": False}
+NEVER_MIND = Message("run-pipeline", PIPELINE)
 STOP, PLAYED, PING = Message("audio-stop"), Message("played"), Message("ping")
 TIMERS: dict[str, Literal["started", "updated", "cancelled", "finished"]] = {
     "timer-started": "started",
@@ -73,45 +80,18 @@ TIMERS: dict[str, Literal["started", "updated", "cancelled", "finished"]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Talk:
-    """A turn that Home Assistant has. `streaming`: the user is listened to; `sounding`: its reply has begun to come;
-    `complete`: all of it is here."""
-
-    turn: Turn
-    until: float
-    streaming: bool = True
-    sounding: bool = False
-    complete: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Coming:
-    """Sound that is on its way. `wanted`: not thrown away; `left`: seconds of it that are still taken."""
-
-    owner: Owner
-    wanted: bool = True
-    left: float = LONGEST_S
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """`stray_until`: until then the reply of a turn may begin to come that nobody waits for any more. `pinged_at`: when
-    the last ping of ours was sent, None: Home Assistant sends none; `ponged_at`: when it last said anything."""
-
-    serving: bool = False
-    talk: Talk | None = None
-    coming: Coming | None = None
-    stray_until: float = 0.0
-    pinged_at: float | None = None
-    ponged_at: float = 0.0
-
-
 Step = tuple[State, tuple[Action, ...]]
 
 
 def step(state: State, happening: Happening, now: float) -> Step:
     """`now`: monotonic seconds."""
+    state, actions = _moved(state, happening, now)
+    if state.held and now >= state.ending_until:
+        state, actions = replace(state, held=()), (*actions, *state.held)
+    return state, actions
+
+
+def _moved(state: State, happening: Happening, now: float) -> Step:
     match happening:
         case Said(message):
             return _said(replace(state, ponged_at=now), message, now)
@@ -120,13 +100,13 @@ def step(state: State, happening: Happening, now: float) -> Step:
         case Heard(turn, pcm):
             talk = state.talk
             streams = talk is not None and talk.turn == turn and talk.streaming
-            return state, ((Send(sound(RATE_HZ, pcm)),) if streams else ())
+            return _sent(state, now, sound(RATE_HZ, pcm)) if streams else (state, ())
         case Ended(turn):
             if state.talk is None or state.talk.turn != turn or not state.talk.streaming:
                 return state, ()
-            return replace(state, talk=replace(state.talk, streaming=False, until=now + ANSWER_S)), (Send(STOP),)
+            return _sent(replace(state, talk=replace(state.talk, streaming=False, until=now + ANSWER_S)), now, STOP)
         case Dropped(turn):
-            return _dropped(state, now) if state.talk and state.talk.turn == turn else (state, ())
+            return _never_mind(state, now) if state.talk and state.talk.turn == turn else (state, ())
         case Played(owner):
             return _played(state, owner, now)
         case Gone():
@@ -140,20 +120,40 @@ def step(state: State, happening: Happening, now: float) -> Step:
 def deadline(state: State) -> float | None:
     """When `Passed` is due next."""
     times = [state.talk.until] if state.talk else []
+    times += [state.ending_until] if state.held else []
     if state.pinged_at is not None:
         times += [state.pinged_at + PING_S, state.ponged_at + PONG_S]
     return min(times, default=None)
 
 
+def _sent(state: State, now: float, *messages: Message) -> Step:
+    """Sent, or held back until the pipeline before has ended."""
+    sends = tuple(map(Send, messages))
+    waits = state.held or now < state.ending_until
+    return (replace(state, held=(*state.held, *sends)), ()) if waits else (state, sends)
+
+
 def _woke(state: State, turn: Turn, word: str, now: float) -> Step:
     if not state.serving:
         return state, (Failed(turn, "Home Assistant is not there"),)
-    state, before = _dropped(state, now)
-    pipeline = {"start_stage": "asr", "end_stage": "tts", "restart_on_end": False}
-    said = [Message("run-pipeline", {**pipeline, "wake_word_name": word} if word else pipeline)]
+    state, before = _never_mind(state, now)
+    said = [Message("run-pipeline", {**PIPELINE, "wake_word_name": word} if word else PIPELINE)]
     if word:
         said.insert(0, Message("detection", {"name": word}))
-    return replace(state, talk=Talk(turn, now + LISTEN_S)), (*before, *map(Send, said))
+    state, actions = _sent(replace(state, talk=Talk(turn, now + LISTEN_S)), now, *said)
+    return state, (*before, *actions)
+
+
+def _never_mind(state: State, now: float) -> Step:
+    """Without the turn, whose pipeline is to end."""
+    talk = state.talk
+    if talk is not None and state.held:
+        return replace(state, talk=None, held=()), ()  # Home Assistant has not heard of it
+    state, actions = _dropped(state, now)
+    if talk is None or talk.sounding:
+        return state, actions
+    state = replace(state, ending_until=now + ENDING_S, stray_until=now + ENDING_S)
+    return state, (*actions, Send(NEVER_MIND), Send(STOP))
 
 
 def _dropped(state: State, now: float) -> Step:
@@ -164,8 +164,8 @@ def _dropped(state: State, now: float) -> Step:
     if coming is not None and coming.owner == talk.turn:
         coming = replace(coming, wanted=False)
     stray_until = state.stray_until if talk.sounding else now + ANSWER_S
-    sent = ((Send(STOP),) if talk.streaming else ()) + ((Send(PLAYED),) if talk.complete else ())
-    return replace(state, talk=None, coming=coming, stray_until=stray_until), sent
+    sent = (Send(PLAYED),) if talk.complete else ()
+    return replace(state, talk=None, coming=coming, held=(), stray_until=stray_until), sent
 
 
 def _played(state: State, owner: Owner, now: float) -> Step:
@@ -194,7 +194,7 @@ def _passed(state: State, now: float) -> Step:
     actions = ()
     if state.talk is not None and now >= state.talk.until:
         turn = state.talk.turn
-        state, actions = _dropped(state, now)
+        state, actions = _never_mind(state, now)
         actions = (*actions, Failed(turn, "Home Assistant did not answer in time"))
     if state.pinged_at is not None and now >= state.pinged_at + PING_S:
         state, actions = replace(state, pinged_at=now), (*actions, Send(PING))
@@ -214,6 +214,10 @@ def _said(state: State, message: Message, now: float) -> Step:
             return _sounded(state, message, now)
         case "timer-started" | "timer-updated" | "timer-cancelled" | "timer-finished":
             return state, (_timer(message),)
+        case "error" if now < state.ending_until:
+            return replace(state, ending_until=min(state.ending_until, now + ENDED_S)), ()
+        case _ if now < state.ending_until:
+            return state, ()
         case _:
             return _of_none(state, message) if state.talk is None else _of_turn(state, state.talk, message, now)
 

@@ -76,10 +76,11 @@ def buzz(seconds: float) -> bytes:
 
 @dataclass(slots=True)
 class Run:
-    """One pipeline. `ends`: how its sound ended, "audio-stop" of the device, or the text was there before."""
+    """One pipeline. `ends`: how its sound ended, "audio-stop" of the device, or the text was there before. `deaf`: it
+    was begun while another one ran, for which no sound is taken in."""
 
     asked: dict[str, Any]
-    word: str = ""
+    deaf: bool = False
     sound: bytes = b""
     ends: str = ""
 
@@ -103,7 +104,7 @@ class Assistant:
 
     def __init__(self, port: int, manner: Manner | None = None) -> None:
         self.manner = manner or Manner()
-        self.runs: list[Run] = []
+        self.runs: list[Run] = []  # that have heard something
         self.said: list[Event] = []  # all that the device said but for sound
         self.ended = threading.Event()
         self._port = port
@@ -155,16 +156,16 @@ class Assistant:
 
     def _listen(self, home: Home) -> None:
         run: Run | None = None
-        word = ""
         while (event := home.next()) is not None:
             with self._changed:
                 match event.type:
-                    case "detection":
-                        word = str(event.data.get("name"))
                     case "run-pipeline":
-                        run, word = Run(event.data, word), ""
-                        self.runs.append(run)
+                        run = Run(event.data, deaf=run is not None and not run.ends)
+                    case "audio-chunk" if run is not None and run.deaf:
+                        pass
                     case "audio-chunk" if run is not None and not run.ends:
+                        if not run.sound:
+                            self.runs.append(run)
                         run.sound += event.payload or b""
                         self._hears(home, run)
                     case "audio-stop" if run is not None and not run.ends:

@@ -10,9 +10,9 @@ import pytest
 
 from agent import clock
 from agent.commands import Answer, AskLlm, ListenOn, StartListening
-from agent.config import Config, Room, WyomingSection
+from agent.config import Config, WyomingSection
 from agent.daemon.assist import PROFILE, Assist
-from agent.events import AsrFailed, Event, Final, Instant, LlmFailed, Partial, ReplyDelta, ReplyDone, Requested, Wake
+from agent.events import AsrFailed, Event, Final, Instant, LlmFailed, Partial, ReplyDelta, ReplyDone, Requested
 from agent.requests import Clip, SayRequest, TimerRequest
 from agent.satellite.happenings import Done, End, Failed, Play, Says, Serving, Timer, Understood, Voice
 
@@ -47,7 +47,6 @@ class Rig:
         return Instant(self.now, clock.now().wall)
 
     def listen(self, turn: int, word: str | None = None, persona: str = "") -> None:
-        self.assist.told(Wake(self.clock(), "hey_jarvis", 0.9, self.now))
         assert not self.assist.takes(StartListening(turn, persona=persona))
         self.assist.begin(turn, word, 0, persona)
         self.assist.feed(turn, PCM)
@@ -56,8 +55,8 @@ class Rig:
         self.assist.told(Final(self.clock(), turn, text))
 
     def said(self) -> list[Event]:
-        """The events since the last time, without wakes."""
-        said, self.events[:] = [each for each in self.events if not isinstance(each, Wake)], []
+        """The events since the last time."""
+        said, self.events[:] = [*self.events], []
         return said
 
     def sent(self) -> list[str]:
@@ -67,7 +66,7 @@ class Rig:
 def test_a_turn_of_home_assistants() -> None:
     r = Rig()
     r.listen(1)
-    assert r.satellite.told == [("woke", 1, "hey_jarvis"), ("heard", 1, PCM.tobytes())]
+    assert r.satellite.told == [("woke", 1), ("heard", 1, PCM.tobytes())]
     r.assist.told(Partial(r.clock(), 1, "what"))
     r.assist.finish(1)
     r.heard()
@@ -234,12 +233,6 @@ def test_a_turn_that_is_given_up() -> None:
     r.listen(3)
     assert not r.assist.takes(ListenOn(4, of=3))
     assert r.sent() == ["woke", "heard", "drop", "woke", "heard", "drop", "woke", "heard", "drop"]
-
-
-def test_in_a_group_no_word_is_told() -> None:
-    r = Rig(Config(wyoming=WyomingSection(enabled=True), room=Room(group="kitchen")))
-    r.listen(1)
-    assert r.satellite.told[0] == ("woke", 1, "")
 
 
 def test_another_satellite_gives_the_turn_back() -> None:

@@ -29,7 +29,18 @@ from agent.satellite.happenings import (
     Voice,
     Woke,
 )
-from agent.satellite.step import ANSWER_S, LISTEN_S, LONGEST_S, PING_S, PONG_S, State, deadline, step
+from agent.satellite.state import LONGEST_S, State
+from agent.satellite.step import (
+    ANSWER_S,
+    ENDED_S,
+    ENDING_S,
+    LISTEN_S,
+    NEVER_MIND,
+    PING_S,
+    PONG_S,
+    deadline,
+    step,
+)
 from agent.wyoming.messages import Message
 from agent.wyoming.sound import shape, sound
 
@@ -134,7 +145,7 @@ def test_a_newer_turn_takes_the_place_of_an_older_one() -> None:
 def test_a_turn_that_is_dropped_says_that_nothing_more_comes() -> None:
     play = Story(RUN, Woke(1, "x"))
     assert play.do(Dropped(0)) == []
-    assert play.do(Dropped(1)) == [Send(Message("audio-stop"))]
+    assert play.do(Dropped(1)) == [Send(NEVER_MIND), Send(Message("audio-stop"))]
     assert play.do(Heard(1, PCM)) == []
     assert play.do(said("transcript", text="late")) == []
     assert play.do(said("error", text="late")) == []
@@ -154,7 +165,9 @@ def test_a_reply_that_was_heard_before_its_sound_was_here() -> None:
 
 
 def test_no_reply_comes_behind_an_error() -> None:
-    play = Story(RUN, Woke(1, "x"), said("transcript", text="a"), Dropped(1), said("error", text="late"), START)
+    play = Story(RUN, Woke(1, "x"), said("transcript", text="a"), Dropped(1), said("error", text="late"))
+    play.do(said("error", text="no text"), ENDED_S)
+    play.do(START)
     assert play.do(CHUNK) == [Play(None, 22_050, PCM)]
 
 
@@ -180,6 +193,37 @@ def test_a_turn_without_a_reply(message: Happening, reason: str) -> None:
     assert play.state.talk is None
 
 
+NEW = [Send(NEVER_MIND)]  # the same, but that sound follows
+
+
+@pytest.mark.parametrize("end", [said("error", code="stt-no-text-recognized"), Passed()])
+def test_a_newer_turn_waits_until_the_pipeline_before_has_ended(end: Happening) -> None:
+    play = Story(RUN, Woke(1, "x"), Heard(1, PCM))
+    assert play.do(Woke(2, "")) == [Send(NEVER_MIND), Send(Message("audio-stop"))]
+    assert [play.do(each) for each in (said("transcript", text="you"), Heard(2, PCM), Heard(2, PCM))] == [[], [], []]
+    if end != Passed():
+        assert play.do(end) == []
+    due = deadline(play.state)
+    assert due == play.now + (ENDING_S if end == Passed() else ENDED_S)
+    assert play.do(Heard(2, b"12"), due - play.now) == [
+        *NEW,
+        Send(sound(16_000, PCM)),
+        Send(sound(16_000, PCM)),
+        Send(sound(16_000, b"12")),
+    ]
+    assert play.do(Heard(2, PCM)) == [Send(sound(16_000, PCM))]
+    assert play.do(said("transcript", text="b")) == [Understood(2, "b")]
+
+
+def test_a_turn_that_was_held_back_may_end_before_it_is_sent() -> None:
+    play = Story(RUN, Woke(1, "x"), Heard(1, PCM), Woke(2, ""), Heard(2, PCM), Ended(2))
+    assert play.do(Passed(), ENDING_S) == [*NEW, Send(sound(16_000, PCM)), Send(Message("audio-stop"))]
+    play = Story(RUN, Woke(1, "x"), Heard(1, PCM), Woke(2, ""), Heard(2, PCM))
+    assert play.do(Dropped(2)) == []
+    assert play.do(Passed(), ENDING_S) == []
+    assert play.do(Woke(3, "")) == NEW
+
+
 def test_a_reply_that_breaks_off_is_complete_as_far_as_it_goes() -> None:
     play = Story(RUN, Woke(1, "x"), said("transcript", text="a"), START, CHUNK)
     assert play.do(Gone()) == [Serving(False), End(1), Failed(1, "Home Assistant is gone")]
@@ -190,11 +234,13 @@ def test_deadlines() -> None:
     play = Story(RUN, Woke(1, "x"))
     assert deadline(play.state) == play.now + LISTEN_S
     late = Failed(1, "Home Assistant did not answer in time")
-    assert play.do(Passed(), LISTEN_S) == [Send(Message("audio-stop")), late]
+    never_mind = [Send(NEVER_MIND), Send(Message("audio-stop"))]
+    assert play.do(Passed(), LISTEN_S) == [*never_mind, late]
+    play.do(Passed(), ENDING_S)
     play.do(Woke(1, "x"))
     play.do(Ended(1), 1.0)
     assert play.do(Passed(), ANSWER_S - 0.1) == []
-    assert play.do(Passed(), 0.1) == [late]
+    assert play.do(Passed(), 0.1) == [*never_mind, late]
     assert deadline(play.state) is None
 
 
