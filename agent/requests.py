@@ -24,6 +24,18 @@ class Intent:
 
 
 @dataclass(frozen=True, slots=True)
+class Clip:
+    """Sound that somebody else has made: int16 little-endian mono."""
+
+    rate_hz: int
+    pcm: bytes = field(repr=False)
+
+    @property
+    def seconds(self) -> float:
+        return len(self.pcm) / 2 / self.rate_hz
+
+
+@dataclass(frozen=True, slots=True)
 class ListenRequest:
     """Listen as if the wake word had been said. `persona`: whose; None: of whoever answers otherwise.
 
@@ -46,7 +58,7 @@ class SayRequest:
     """An announcement. `volume_percent`: for this one alone; None: as the device is set.
 
     `priority`: "low" waits for a better moment and is not said in quiet hours, "high" is said at once and always.
-    `persona`: who says it.
+    `persona`: who says it. `sound`: it is said already, and `text` is what it says, as far as anybody knows.
     """
 
     text: str
@@ -54,6 +66,7 @@ class SayRequest:
     chime: bool = False
     volume_percent: int | None = None
     persona: str | None = None
+    sound: Clip | None = None
 
 
 @dataclass(frozen=True, slots=True)

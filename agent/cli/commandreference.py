@@ -102,6 +102,7 @@ LLM: Mapping[str, str] = {
     "other_script": "it answers in letters that the language is not written in",
     "unspeakable": "nothing in its answer can be spoken",
     "cut_off": "its answer broke off",
+    "home_assistant": "Home Assistant's pipeline has understood and not answered",
 }
 SPOKEN = (*LLM, "asr_failed", "mic_lost", "action_failed", "action_unsure", "timers_not_kept", "failed")
 OF: Mapping[str, str] = {

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from agent.commands.base import EarconName
 from agent.events import Turn
+from agent.requests import Clip
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,7 +14,8 @@ class Speak:
     """Text to speak in this turn, appended to what came before; `last` closes the reply (text may then be "").
 
     `afresh`: these are our own words, which nothing that the language model has left open (a thought, a table, the
-    limit of an answer) may hide. `instead`: what came before and is not yet sound is not to be spoken.
+    limit of an answer) may hide. `instead`: what came before and is not yet sound is not to be spoken. `sound`: of the
+    text, so that no voice is needed.
 
     Sounds that are part of the reply: with `chime`, where it begins one, "announce" before its first word; with
     `invites`, where it closes one, "wake" after its last, since a follow-up comes.
@@ -27,6 +29,7 @@ class Speak:
     afresh: bool = False
     instead: bool = False
     persona: str = ""
+    sound: Clip | None = None
 
 
 @dataclass(frozen=True, slots=True)

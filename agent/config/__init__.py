@@ -24,6 +24,7 @@ from agent.config.sound import Audio, Mic, Speaker
 from agent.config.tools import McpServer, Tools
 from agent.config.values import Section
 from agent.config.web import Web
+from agent.config.wyoming import WyomingSection
 
 __all__ = [
     "ActionSection",
@@ -52,6 +53,7 @@ __all__ = [
     "WakeSection",
     "WakeWord",
     "Web",
+    "WyomingSection",
 ]
 
 
@@ -78,6 +80,7 @@ class Config(BaseSettings):
     room: Room = Room()
     panel: Panel = Panel()
     web: Web = Web()
+    wyoming: WyomingSection = WyomingSection()
     privacy: Privacy = Privacy()
     log: Log = Log()
 

@@ -74,7 +74,19 @@ class Log(Section):
     @field_validator("rooms")
     @classmethod
     def _rooms(cls, rooms: dict[str, LogLevel]) -> dict[str, LogLevel]:
-        known = {"audio", "hearing", "dialogue", "thinking", "speaking", "mqtt", "panel", "web", "wyoming", "daemon"}
+        known = {
+            "audio",
+            "hearing",
+            "dialogue",
+            "thinking",
+            "speaking",
+            "mqtt",
+            "panel",
+            "web",
+            "satellite",
+            "wyoming",
+            "daemon",
+        }
         for room in rooms:
             if room not in known:
                 raise ValueError(f'no room "{room}"; there are {", ".join(sorted(known))}')

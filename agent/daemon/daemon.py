@@ -48,6 +48,7 @@ RESTART = 100  # the unit names it: RestartForceExitStatus=
 STOP_LIMIT_S = 2.5
 TICK_S = 5.0
 EAR_LIMIT_S, MOUTH_LIMIT_S, MQTT_LIMIT_S, PANEL_LIMIT_S, WEB_LIMIT_S = 8.0, 8.0, 30.0, 10.0, 15.0
+SATELLITE_LIMIT_S = 10.0
 
 log = logging.getLogger(__name__)
 
@@ -151,6 +152,7 @@ class Daemon:
         self._watchdog.watch("mouth", lambda: self._rooms.house.mouth.progress(), MOUTH_LIMIT_S)
         self._watchdog.watch("mqtt", self._connected_at, MQTT_LIMIT_S)
         self._watchdog.watch("web", self._served_at, WEB_LIMIT_S)
+        self._watchdog.watch("satellite", lambda: self._rooms.house.outpost.progress(), SATELLITE_LIMIT_S)
         self._watchdog.watch("panel", lambda: self._rooms.house.panel.progress(), PANEL_LIMIT_S)
 
     def _heard_at(self) -> float:

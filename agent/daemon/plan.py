@@ -20,12 +20,16 @@ from agent.dialogue.rules import Patience, Rules
 from agent.engines import Engines
 from agent.events import Hint, Phase
 from agent.hearing.recogniser import child_spec
-from agent.hearing.words import wake_name
+from agent.hearing.words import spoken, wake_name
+from agent.identity import device_name
 from agent.process import ChildSpec
 from agent.requests import own
+from agent.satellite.description import description
 from agent.thinking.making import announced_as
+from agent.wyoming.messages import Message
+from agent.wyoming.offer import primary
 
-RoomName = Literal["capture", "recogniser", "ear", "voice", "thinker", "session", "panel", "web"]
+RoomName = Literal["capture", "recogniser", "ear", "voice", "thinker", "session", "panel", "web", "satellite"]
 EVERY: frozenset[RoomName] = frozenset(get_args(RoomName))
 
 # Whom a turn has in hand, by its phase; rooms that it will need later may be replaced while it goes on.
@@ -69,6 +73,7 @@ def _recipes(plan: Plan) -> dict[RoomName, object]:
         "session": (mqtt, config.privacy.publish_transcript, config.home_assistant, group) if mqtt.enabled else None,
         "panel": config.panel,
         "web": config.web if config.web.enabled else None,
+        "satellite": (config.wyoming, satellite(config)) if config.wyoming.enabled else None,
     }
 
 
@@ -88,6 +93,14 @@ def recogniser_specs(plan: Plan) -> dict[str, ChildSpec]:
     """Persona -> the child that recognises what is said to it."""
     of = personas.configurations(plan.config)
     return {name: child_spec(plan.engines.of(name).asr, each) for name, each in of.items()}
+
+
+def satellite(config: Config) -> Message:
+    """What this device is to Home Assistant's Wyoming integration."""
+    words = [wake_name(word.model) for word in config.wake.words]
+    said = [(word, " ".join(spoken(word))) for word in words]
+    name, area = device_name(config.mqtt.device), config.room.area
+    return description(name, area, said, primary(config.persona.language))
 
 
 def cast_of(config: Config) -> Cast:
@@ -122,7 +135,14 @@ def rules_of(config: Config) -> Rules:
         cast=cast_of(config),
         actions={section.name: section.compiled() for section in config.actions},
         patience=_patience(config),
+        final_limit=_final_limit(config),
     )
+
+
+def _final_limit(config: Config) -> float:
+    """Home Assistant may take longer to understand than our own recogniser, which stands in then."""
+    usual = Rules().final_limit
+    return max(usual, config.wyoming.wait_ms / 1000 + 1.0) if config.wyoming.listened_to else usual
 
 
 def _patience(config: Config) -> Patience:
@@ -134,11 +154,11 @@ def _patience(config: Config) -> Patience:
 
 
 def _acts(config: Config) -> bool:
-    """Whether a language model may do something with a question, other than answer it."""
+    """Whether who answers may do something with a question, other than answer it."""
     tools = config.tools
     kinds = {config.llm.profiles[name].kind for name in personas.profiles(config)}
     tooled = bool(tools.own) or tools.actions or any(each.allow for each in tools.mcp.values())
-    return tooled or "home_assistant" in kinds
+    return tooled or "home_assistant" in kinds or config.wyoming.listened_to
 
 
 def changed_keys(old: Config, new: Config) -> tuple[str, ...]:

@@ -20,11 +20,13 @@ from typing import TYPE_CHECKING, Any
 from agent import clock
 from agent.audio.capture import Capture
 from agent.audio.playback import Playback
-from agent.commands import Act, Bid, Claim, SetMute, SetVolume, ShowHealth, ShowSetting, ShowState
+from agent.commands import Act, Answer, Bid, Claim, SetMute, SetVolume, ShowHealth, ShowSetting, ShowState
 from agent.config import Config
 from agent.daemon import conversation
+from agent.daemon.assist import Assist
 from agent.daemon.counts import ROOM_OF, counted
 from agent.daemon.description import Description, describe
+from agent.daemon.outpost import Outpost
 from agent.daemon.ownsound import Shared, shared
 from agent.daemon.plan import EVERY, Plan, RoomName, recogniser_specs
 from agent.daemon.startup import health_of, restored
@@ -53,10 +55,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """What every room is given. `scores`: the recorded wake scores, `keep_scores` stores them.
-
-    `guests`: those of the web, made when they are first wanted.
-    """
+    """What every room is given. `scores`: the recorded wake scores, `keep_scores` stores them; `guests`: those of the
+    web, made when they are first wanted."""
 
     emit: Callable[[Event], None]
     on_fatal: Callable[[str], None]
@@ -78,6 +78,8 @@ class House:
     session: Session | None
     panel: Panel
     web: Lobby | None
+    outpost: Outpost
+    assist: Assist
     own_sound: Shared
     description: Description
 
@@ -87,13 +89,14 @@ def build(plan: Plan, wiring: Wiring, old: House | None = None, names: frozenset
     config, given = plan.config, (wiring.emit, clock.now, wiring.on_fatal)
     capture = Capture(config.audio.mic, *given) if old is None or "capture" in names else old.capture
     own_sound = shared(wiring.on_fatal) if old is None else old.own_sound
+    assist = Assist(wiring.emit, clock.now) if old is None else old.assist
     if old is None or "recogniser" in names:
         lazy, keep_s = config.asr.load == "first_use", float(config.persona.keep_loaded_s)
-        recogniser = Recognisers(recogniser_specs(plan), *given, lazy, own(config.persona.use), keep_s)
+        recogniser = Recognisers(recogniser_specs(plan), assist.told, *given[1:], lazy, own(config.persona.use), keep_s)
     else:
         recogniser = old.recogniser
     if old is None or "ear" in names:
-        ear = Ear(config, capture, recogniser, *given, _ledger(config, wiring), own_sound.for_ear(config))
+        ear = Ear(config, capture, assist, *given, _ledger(config, wiring), own_sound.for_ear(config))
     else:
         ear = old.ear
     if old is None or "voice" in names:
@@ -108,7 +111,9 @@ def build(plan: Plan, wiring: Wiring, old: House | None = None, names: frozenset
         session = old.session
     panel = Panel(config.panel, *given) if old is None or "panel" in names else old.panel
     web = _lobby(config, wiring) if old is None or "web" in names else old.web
-    return House(capture, recogniser, ear, mouth, playback, thinker, session, panel, web, own_sound, describe(config))
+    outpost = Outpost(config, assist, wiring.on_fatal) if old is None or "satellite" in names else old.outpost
+    rooms = capture, recogniser, ear, mouth, playback, thinker, session, panel, web, outpost
+    return House(*rooms, assist, own_sound, describe(config))
 
 
 def _lobby(config: Config, wiring: Wiring) -> Lobby | None:
@@ -137,6 +142,8 @@ def _close(house: House, names: frozenset[RoomName], moved: bool) -> None:
         house.panel.stop()
     if "web" in names and house.web is not None:
         house.web.stop()
+    if "satellite" in names:
+        house.outpost.stop()
 
 
 def _counted(house: House) -> dict[str, int]:
@@ -164,6 +171,7 @@ class Rooms:
         house = self.house
         if house.web is not None:
             house.web.stop(parting=True)
+        house.outpost.stop()
         house.playback.stop()
         house.ear.stop()
         house.own_sound.selfwake.stop()
@@ -190,7 +198,7 @@ class Rooms:
         self._open(names & {"capture", "recogniser", "ear"}, state)
         log.debug("hearing was changed in %.0f ms", (time.monotonic() - began) * 1000)
         _close(old, names, moved)
-        self._open(names & {"voice", "thinker", "session", "panel", "web"}, state)
+        self._open(names & {"voice", "thinker", "session", "panel", "web", "satellite"}, state)
         if house.web is not None and names & OF_GUESTS:
             house.web.guests.renew()
         if "session" not in names and house.description != old.description:
@@ -211,6 +219,7 @@ class Rooms:
             house.mouth.start(house.playback)
             house.mouth.do(SetVolume(state.told))
         if "recogniser" in names:
+            house.assist.hears(house.recogniser)
             house.recogniser.start()
         if "ear" in names:
             house.ear.do(SetMute(state.mic_off))
@@ -230,6 +239,8 @@ class Rooms:
             for command in (*restored(state), *health_of(state)):
                 house.session.show(command)
             house.session.start()
+        if "satellite" in names:
+            house.outpost.start()
         if "web" in names and house.web is not None:
             for news in (state.book.shown(), *restored(state), *health_of(state)):
                 house.web.show(news)
@@ -254,11 +265,13 @@ class Rooms:
 
     def do(self, deed: conversation.Deed) -> None:
         """Hand a command to its room."""
-        conversation.do(self.house, deed)
+        if not self.house.assist.takes(deed):
+            conversation.do(self.house, deed)
 
     def show(self, command: Show) -> None:
         """Tell the world, and whoever stands before the device or visits it."""
-        if self.house.web is not None and self.house.web.show(command):
+        answered = isinstance(command, Answer) and self.house.assist.answered(command)
+        if answered or (self.house.web is not None and self.house.web.show(command)):
             return
         if self.house.session is not None:
             self.house.session.show(command)
@@ -279,6 +292,7 @@ class Rooms:
             self._emit(Acted(clock.now(), command.turn, command.action, False, "MQTT is switched off"))
 
     def receipt(self, turn: Turn, receipt: Mapping[str, Any]) -> None:
+        self.house.assist.over(turn)
         self._statistics.ended(receipt, clock.now())
         if self.house.session is not None:
             self.house.session.receipt(turn, receipt)

@@ -56,7 +56,7 @@ def say_next(state: State, at: Instant) -> Step:
         return later, (*refused(first.id, *reason), *commands)
     persona = state.rules.cast.named(first.request.persona)
     begun = begin(state, first.id, announcement=first.request, persona=persona)
-    return speak(begun, at.mono, first.request.text, chime=first.request.chime)
+    return speak(begun, at.mono, first.request.text, chime=first.request.chime, sound=first.request.sound)
 
 
 def drop(state: State) -> Step:

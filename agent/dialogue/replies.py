@@ -35,7 +35,7 @@ from agent.dialogue.state import (
     Transcribing,
     enter,
 )
-from agent.requests import SayRequest
+from agent.requests import Clip, SayRequest
 
 
 def speak(
@@ -46,14 +46,16 @@ def speak(
     chime: bool = False,
     persona: str | None = None,
     afresh: bool = False,
+    sound: Clip | None = None,
 ) -> Step:
-    """Speak one whole reply in the current turn, or its end. `persona`: who, if not the one that is talked with."""
+    """Speak one whole reply in the current turn, or its end. `persona`: who, if not the one that is talked with;
+    `sound`: of the text, where somebody else has spoken it."""
     talk = replace(state.talk, reply=f"{state.talk.reply} {text}".strip())
-    until = speaking_until(state, now, talk.reply)
+    until = speaking_until(state, now, talk.reply) + (0.0 if sound is None else sound.seconds)
     invites = outcome == "answered" and wanted(state)
     spoken = replace(state, talk=talk, activity=Speaking(until, complete=True, outcome=outcome, invites=invites))
     voice = talk.persona if persona is None else persona
-    return spoken, (Speak(state.turn, text, True, chime, invites, afresh, persona=voice),)
+    return spoken, (Speak(state.turn, text, True, chime, invites, afresh, persona=voice, sound=sound),)
 
 
 def speaking_until(state: State, now: float, reply: str) -> float:

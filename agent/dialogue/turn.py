@@ -109,18 +109,20 @@ def hearing(state: State, event: HearingEvent) -> Step:
             return transcribing, (Earcon(state.turn, "thinking"),) if late else ()
         case (Transcribing() | Thinking() | Speaking(), SpeechResumed()):
             return resumed(state, event)
-        case (Listening() | Transcribing(), Final(text=text, intent=intent)):
-            return _understood(state, now, event.at.wall, text, intent)
+        case (Listening() | Transcribing(), Final()):
+            return _understood(state, event)
         case (Listening() | Transcribing(), AsrFailed(reason=reason)):
             return fail(state, now, "asr_failed", reason)
         case _:
             return state, ()
 
 
-def _understood(state: State, now: float, wall: datetime, text: str, intent: Intent | None) -> Step:
+def _understood(state: State, final: Final) -> Step:
+    now, text = final.at.mono, final.text
     if not text.strip():
         return _unasked(state, now)
-    asked, commands = ask(replace(state, talk=replace(state.talk, asked=text)), now, wall, text, intent)
+    told = replace(state, talk=replace(state.talk, asked=text))
+    asked, commands = ask(told, now, final.at.wall, text, final.intent, final.elsewhere)
     return asked, (ShowTranscript(state.turn, text, final=True), *commands)
 
 
@@ -131,10 +133,14 @@ def _unasked(state: State, now: float) -> Step:
     return ended, (*sound, *commands)
 
 
-def ask(state: State, now: float, wall: datetime, text: str, intent: Intent | None) -> Step:
-    """Answer a sentence of the current turn: here, where it is a local command, else by the LLM."""
+def ask(state: State, now: float, wall: datetime, text: str, intent: Intent | None, elsewhere: bool = False) -> Step:
+    """Answer a sentence of the current turn: here, where it is a local command, else by the LLM.
+
+    What is about to be answered `elsewhere` is not answered here as well, or a timer would be set twice.
+    """
     state, intent = chosen(state, text, intent)
-    if intent is not None and (state.rules.local_first or intent.name in ALWAYS_LOCAL):
+    here = state.rules.local_first and not elsewhere
+    if intent is not None and (here or intent.name in ALWAYS_LOCAL):
         return _locally(state, now, wall, intent)
     fresh = tuple(past for past in state.history if now - past.at <= state.rules.history_for)
     persona = state.talk.persona

@@ -36,6 +36,7 @@ LIMITS_S: Mapping[str, float] = {
     "models": 180.0,  # a few hundred MB from an SD card
     "engines": 300.0,  # a small Pi loads for half a minute
     "wyoming": 60.0,  # two servers, of which none may answer
+    "satellite": 15.0,
     "language": 180.0,
     "tools": 120.0,  # a few servers, of which none may answer
     "broker": 30.0,

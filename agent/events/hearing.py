@@ -77,12 +77,16 @@ class SpeechResumed:
 
 @dataclass(frozen=True, slots=True)
 class Final:
-    """What was said; "" if nothing intelligible. `intent` is attached by the inbox driver."""
+    """What was said; "" if nothing intelligible. `intent` is attached by the inbox driver.
+
+    `elsewhere`: who has understood it is not on this device, and is about to answer it, too.
+    """
 
     at: Instant
     turn: Turn
     text: str
     intent: Intent | None = None
+    elsewhere: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,8 +33,8 @@ class LlmFailed:
     """No profile could answer (or the one that had begun broke off).
 
     `code` is one of none_configured, unreachable, auth, rate_limited, server_error, timeout, bad_reply, other_script
-    (it answers in letters that the language is not written in), cut_off; or unanswered: somebody is there but does not
-    know, and says `detail` in the user's language.
+    (it answers in letters that the language is not written in), cut_off; home_assistant: its pipeline was to
+    answer; or unanswered: somebody is there but does not know, and says `detail` in the user's language.
     """
 
     at: Instant

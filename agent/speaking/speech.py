@@ -165,8 +165,11 @@ class Speech:
             self._synthesis.hush(command.turn)
             self._reply.take_back()
         if not self._reply.complete:
-            self._reply.write(command.text, command.last, command.afresh)
+            self._reply.write("" if command.sound else command.text, command.last, command.afresh)
             self._reply.invites = self._sounds.get("wake") if command.invites else None
+        if command.sound:
+            given = Spoken(command.turn, command.text, command.sound.rate_hz, command.sound.pcm)
+            self._sound(given, now)
 
     def _hush(self, turn: Turn, now: Instant) -> None:
         self._player.drop(turn)

@@ -220,6 +220,8 @@ def test_every_code_of_an_error_is_explained() -> None:
     found = set(get_args(failure.Code))
     for _, _, call in calls("fail"):
         found |= texts(call.args[2])
+    for _, _, call in calls("LlmFailed"):
+        found |= texts(call.args[2]) - {"unanswered"}  # somebody is there, and has words of its own
     for _, _, call in calls("give_up"):
         found |= texts(call.args[3])
     for _, _, call in calls("told"):

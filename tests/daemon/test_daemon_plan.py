@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agent.config import Config, Intents
+from agent.config import Config, Intents, WyomingSection
 from agent.daemon.daemon import heard_at
 from agent.daemon.plan import EVERY, Plan, cast_of, changed_keys, recogniser_specs, rules_of, stale
 from agent.dialogue.cast import Cast
@@ -102,6 +102,7 @@ def test_every_room_has_a_recipe() -> None:
         {"asr": {"load": "first_use"}, "mqtt": {"port": 1884}, "persona": {"prompt": "x"}},
         {"panel": {"brightness_percent": 10}},
         {"web": {"enabled": True}},
+        {"wyoming": {"enabled": True}},
     ]
     changed = itertools.chain.from_iterable(stale(plan({}), plan(document)) for document in documents)
     assert set(changed) == EVERY
@@ -211,3 +212,27 @@ HOME = {
 )
 def test_only_a_model_that_cannot_act_is_asked_early(document: dict[str, Any], asking_ms: int) -> None:
     assert rules_of(Config(**document)).patience.after("asking") == asking_ms
+
+
+def test_home_assistant_is_given_time_and_whole_sentences() -> None:
+    usual = rules_of(Config())
+    rules = rules_of(Config(wyoming=WyomingSection(enabled=True, wait_ms=6000)))
+    assert (usual.final_limit, rules.final_limit) == (3.0, 7.0)
+    assert rules.patience.after("asking") == rules.patience.after("open") > usual.patience.after("asking")
+    announcing = rules_of(Config(wyoming=WyomingSection(enabled=True, answers="agent")))
+    assert (announcing.final_limit, announcing.patience) == (usual.final_limit, usual.patience)
+
+
+@pytest.mark.parametrize(
+    ("change", "replaced"),
+    [
+        ({"wyoming": {"port": 10_800}}, {"satellite"}),
+        ({"room": {"area": "Kitchen"}}, {"satellite"}),
+        ({"wyoming": {"enabled": False}}, {"satellite"}),
+        ({"conversation": {"history_s": 5}}, set()),
+    ],
+)
+def test_the_satellite_lives_from_what_it_tells_of_itself(change: dict[str, Any], replaced: set[str]) -> None:
+    on: dict[str, Any] = {"wyoming": {"enabled": True}}
+    changed = {**on, **change, "wyoming": {**on["wyoming"], **change.get("wyoming", {})}}
+    assert stale(plan(on), plan(changed)) == replaced

@@ -11,8 +11,9 @@ from agent.commands import Answer, AskLlm, CancelLlm, Command, Hush, Speak, Stop
 from agent.dialogue.quiet import Hours
 from agent.dialogue.rules import Rules
 from agent.dialogue.state import State
+from agent.dialogue.step import deadline
 from agent.events import Pressed, ReplyDelta, SpeechDone, SpeechFailed
-from agent.requests import AskRequest, Intent, Priority, SayRequest
+from agent.requests import AskRequest, Clip, Intent, Priority, SayRequest
 
 NOW_QUIET = Rules(quiet=Hours(time(15), time(16)))  # a script begins at 15:45
 NEVER_DISTURB = State(do_not_disturb=True)
@@ -189,3 +190,15 @@ def test_the_wake_word_cuts_an_announcement() -> None:
     script.request(SayRequest("Fire!", "high"), id="fire")
     assert has(Hush, script.wake())
     assert answers(script.play(SpeechDone(script.at, 1, "", cut=True))) == {"fire": "interrupted"}
+
+
+def test_sound_that_somebody_else_has_made_takes_as_long_as_it_takes() -> None:
+    script = Script()
+    sound = Clip(22_050, bytes(2 * 22_050 * 60))
+    commands = script.request(SayRequest("", sound=sound), id="dinner")
+    assert only(Speak, commands) == Speak(1, "", last=True, sound=sound)
+    due = deadline(script.state)
+    assert due is not None
+    assert due >= script.time + 60
+    assert answers(finish(script)) == {"dinner": ""}
+    assert repr(sound) == "Clip(rate_hz=22050)", "no log is to hold it"

@@ -8,7 +8,7 @@ from scripts import Script, has, only
 from agent.commands import AskLlm, Earcon, ShowEvent, Speak, TurnEnded
 from agent.dialogue.rules import Rules
 from agent.dialogue.state import State
-from agent.events import LlmFailed, ReplyDelta, ReplyDone, SpeechDone
+from agent.events import Final, LlmFailed, ReplyDelta, ReplyDone, SpeechDone
 from agent.requests import AskRequest, Intent
 
 
@@ -78,3 +78,22 @@ def test_a_sentence_from_outside_goes_the_same_way() -> None:
     assert has(AskLlm, script.commands)
     script.play(LlmFailed(script.at, 1, "unreachable"))
     assert only(Speak, script.commands).text == "It's 3:45 PM."
+
+
+@pytest.mark.parametrize("intent", [Intent("timer_set", {"seconds": 300}), Intent("time"), Intent("stop"), None])
+def test_what_is_answered_elsewhere_is_not_done_here_as_well(intent: Intent | None) -> None:
+    script = Script()
+    script.wake()
+    commands = script.play(Final(script.at, 1, "as it was heard there", intent, elsewhere=True))
+    quiet = intent is not None and intent.name == "stop"
+    assert has(AskLlm, commands) != quiet
+    if not quiet:
+        assert only(AskLlm, commands) == AskLlm(1, "as it was heard there")
+
+
+def test_where_nobody_answers_elsewhere_the_local_command_is_left() -> None:
+    script = Script()
+    script.wake()
+    script.play(Final(script.at, 1, "what time is it", Intent("time"), elsewhere=True))
+    commands = script.play(LlmFailed(script.at, 1, "home_assistant", "gone"))
+    assert only(Speak, commands).text == "It's 3:45 PM."

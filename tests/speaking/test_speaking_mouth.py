@@ -15,6 +15,7 @@ from conftest import WAIT_S, Stage, fake
 from agent.commands import Earcon, Hush, SetVolume, Speak
 from agent.config import Audio, Config, Speaker, Tts
 from agent.events import Audible, ClauseReady, Health, Paused, Resumed, SpeechDone, SpeechFailed, TtsFirst
+from agent.requests import Clip
 from agent.speaking import speech, synthesis
 from agent.speaking.voices import voices
 
@@ -381,3 +382,22 @@ def test_where_nothing_could_be_spoken_there_may_be_other_words(stage: MakeStage
     assert st.until(SpeechDone).heard == ""
     st.speak(1, "Sorry.")
     assert st.until(SpeechDone).heard == "Sorry."
+
+
+def test_sound_that_somebody_else_has_made_needs_no_voice(stage: MakeStage) -> None:
+    s = stage(fake(), speed=10)
+    pcm = np.arange(4410, dtype="<i2")
+    s.mouth.do(Speak(1, "Dinner is ready.", last=True, sound=Clip(22_050, pcm.tobytes())))
+    assert s.until(SpeechDone).heard == "Dinner is ready."
+    assert not s.told(ClauseReady)
+    assert np.array_equal(s.player.heard[1], pcm)
+    s.mouth.do(Speak(2, "", last=True, sound=Clip(22_050, b"")))
+    assert s.until(SpeechDone).turn == 2
+
+
+def test_it_is_hushed_like_any_other(stage: MakeStage) -> None:
+    s = stage(fake())
+    s.mouth.do(Speak(1, "", last=True, chime=True, sound=Clip(8000, bytes(160_000))))
+    s.until(Audible)
+    s.mouth.do(Hush(1))
+    assert s.until(SpeechDone).cut

@@ -1,0 +1,106 @@
+"""What Home Assistant has this device say and ring: announcements, and the timers that were set here.
+
+An announcement is one of ours whose sound somebody else has made: it waits for its turn, keeps to quiet hours and to do
+not disturb, and is interrupted like any other. Home Assistant waits until it was played, and is told so however it
+ended.
+
+A timer of Home Assistant's is kept here as one of ours, from its start on: so it rings on time, until somebody stops
+it, also where Home Assistant is gone by then, and everybody sees it. What Home Assistant does to its timer is done to
+ours; that it is over is no news.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+from agent.clock import Clock
+from agent.commands import Answer
+from agent.events import Event, Requested
+from agent.requests import Clip, Intent, SayRequest, TimerRequest
+from agent.satellite.happenings import Play, Timer
+
+LONGEST_S = 170.0  # of an announcement; the speaker's queue holds little more
+TIMERS = 100  # that are remembered
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class _Timer:
+    """`ours`: its id here, once it is kept."""
+
+    name: str
+    ours: str = ""
+
+
+class Announced:
+    """`sounds`, `ends`, `timer` are called by the satellite's thread, `answered` by the main one."""
+
+    def __init__(self, emit: Callable[[Event], None], clock: Clock) -> None:
+        self._emit = emit
+        self._clock = clock
+        self._id = f"satellite-{secrets.token_hex(8)}"  # nobody else's requests have it
+        self._rate_hz = 0
+        self._pcm = bytearray()
+        self._timers: dict[str, _Timer] = {}  # by Home Assistant's ids
+
+    def sounds(self, play: Play) -> None:
+        """More of an announcement."""
+        if play.rate_hz != self._rate_hz:
+            self._rate_hz, self._pcm = play.rate_hz, bytearray()
+        if len(self._pcm) + len(play.pcm) <= LONGEST_S * 2 * self._rate_hz:
+            self._pcm += play.pcm
+
+    def ends(self) -> None:
+        """That was all of it. It is answered also where there was none, since somebody waits."""
+        clip = Clip(self._rate_hz or 16_000, bytes(self._pcm))
+        self._rate_hz, self._pcm = 0, bytearray()
+        self._emit(Requested(self._clock(), SayRequest("", sound=clip), self._id))
+
+    def timer(self, timer: Timer) -> None:
+        known = self._timers.get(timer.id)
+        match timer.change:
+            case "started":
+                self._keep(timer.id, timer.name, timer.seconds)
+            case "updated" if known is not None:
+                self._end(timer.id)
+                if timer.active:
+                    self._keep(timer.id, known.name, timer.seconds)
+                else:
+                    self._timers[timer.id] = _Timer(known.name)  # it may go on
+            case "cancelled":
+                self._end(timer.id)
+            case _:
+                self._timers.pop(timer.id, None)
+
+    def _keep(self, id: str, name: str, seconds: int) -> None:
+        self._timers[id] = _Timer(name)
+        while len(self._timers) > TIMERS:
+            del self._timers[next(iter(self._timers))]
+        slots: dict[str, str | int] = {"seconds": seconds, "name": name}
+        self._emit(Requested(self._clock(), TimerRequest(Intent("timer_set", slots)), f"{self._id}:{id}"))
+
+    def _end(self, id: str) -> None:
+        known = self._timers.pop(id, None)
+        if known is not None and known.ours:
+            request = TimerRequest(Intent("cancel", {"timer": known.ours}))
+            self._emit(Requested(self._clock(), request, f"{self._id}:{id}:end"))
+
+    def answered(self, answer: Answer) -> Literal["announcement", "timer"] | None:
+        """Of what this is the result, if Home Assistant has asked for it."""
+        whose, _, timer = answer.id.partition(":")
+        if whose != self._id:
+            return None
+        if not answer.ok:
+            log.info("not done for Home Assistant: %s", answer.code or answer.message)
+        if not timer:
+            return "announcement"
+        kept = answer.data.get("timers")
+        known = self._timers.get(timer)
+        if known is not None and isinstance(kept, tuple) and len(kept) == 1:
+            known.ours = str(kept[0]["timer"])
+        return "timer"

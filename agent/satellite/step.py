@@ -1,0 +1,296 @@
+"""What a satellite does, as a pure function: `step(state, happening, now) -> (state, actions)`.
+
+As wyoming-satellite with a local wake word and Home Assistant's integration (`components/wyoming/assist_satellite.py`)
+do it:
+
+    Home Assistant                             the satellite
+    run-satellite                              (pipelines may be run; pause-satellite ends that)
+                                               detection, run-pipeline (asr to tts), audio-chunk …
+    transcribe, voice-started, voice-stopped   audio-stop, where this device heard the end first
+    transcript                                 (no more sound)
+    synthesize, audio-start … audio-stop       (is played)
+                                               played
+    error: the pipeline ended otherwise; ping: pong
+
+Rules:
+- Sound that comes outside of a turn is an announcement, and answered with "played", too, which Home Assistant awaits.
+- A turn has deadlines, since Home Assistant does not say when a pipeline ends without sound: `LISTEN_S` of listening,
+  `ANSWER_S` from there to each next thing that it says.
+- What was sent of a turn that is dropped would be obeyed when it ends, and nothing says "never mind". But a pipeline
+  ends the one before it: so one is run that hears nothing, and says "error" when it has ended. Home Assistant takes in
+  no sound for a pipeline that was begun while another one ran (2026.2), so the next turn is held back until then, for
+  `ENDING_S` at most.
+- A turn that was dropped, or heard to its end before its sound was here, leaves the rest of its reply on the way: that
+  is thrown away up to its "audio-stop", and said to be played. What has not begun to come is waited for.
+- An "error" of `NOTHING_SAID` means that there is nothing to answer, for anybody.
+- Once Home Assistant has sent a ping it is sent some as well, and is gone when it does not answer for `PONG_S`.
+- No sound is longer than `LONGEST_S`: the rest is thrown away.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Literal, assert_never
+
+from agent.events import Turn
+from agent.satellite.happenings import (
+    Action,
+    Done,
+    Dropped,
+    End,
+    Ended,
+    Failed,
+    Gone,
+    HangUp,
+    Happening,
+    Heard,
+    Owner,
+    Passed,
+    Play,
+    Played,
+    Said,
+    Says,
+    Send,
+    Serving,
+    Timer,
+    Understood,
+    Voice,
+    Woke,
+)
+from agent.satellite.state import LONGEST_S, Coming, State, Talk
+from agent.wyoming.messages import BadMessage, Message
+from agent.wyoming.sound import WIDTH, mono, sound
+
+RATE_HZ = 16_000
+LISTEN_S, ANSWER_S = 30.0, 30.0
+ENDING_S, ENDED_S = 3.0, 0.1
+PING_S, PONG_S = 2.0, 7.0
+LONGEST_TEXT = 4000
+
+NOTHING_SAID = frozenset({"stt-no-text-recognized", "duplicate_wake_up_detected"})
+
+PIPELINE = {"start_stage": "asr", "end_stage": "tts", "restart_on_end": False}
+NEVER_MIND = Message("run-pipeline", PIPELINE)
+STOP, PLAYED, PING = Message("audio-stop"), Message("played"), Message("ping")
+TIMERS: dict[str, Literal["started", "updated", "cancelled", "finished"]] = {
+    "timer-started": "started",
+    "timer-updated": "updated",
+    "timer-cancelled": "cancelled",
+    "timer-finished": "finished",
+}
+
+
+Step = tuple[State, tuple[Action, ...]]
+
+
+def step(state: State, happening: Happening, now: float) -> Step:
+    """`now`: monotonic seconds."""
+    state, actions = _moved(state, happening, now)
+    if state.held and now >= state.ending_until:
+        state, actions = replace(state, held=()), (*actions, *state.held)
+    return state, actions
+
+
+def _moved(state: State, happening: Happening, now: float) -> Step:
+    match happening:
+        case Said(message):
+            return _said(replace(state, ponged_at=now), message, now)
+        case Woke(turn, word):
+            return _woke(state, turn, word, now)
+        case Heard(turn, pcm):
+            talk = state.talk
+            streams = talk is not None and talk.turn == turn and talk.streaming
+            return _sent(state, now, sound(RATE_HZ, pcm)) if streams else (state, ())
+        case Ended(turn):
+            if state.talk is None or state.talk.turn != turn or not state.talk.streaming:
+                return state, ()
+            return _sent(replace(state, talk=replace(state.talk, streaming=False, until=now + ANSWER_S)), now, STOP)
+        case Dropped(turn):
+            return _never_mind(state, now) if state.talk and state.talk.turn == turn else (state, ())
+        case Played(owner):
+            return _played(state, owner, now)
+        case Gone():
+            return _gone(state)
+        case Passed():
+            return _passed(state, now)
+        case unknown:
+            assert_never(unknown)
+
+
+def deadline(state: State) -> float | None:
+    """When `Passed` is due next."""
+    times = [state.talk.until] if state.talk else []
+    times += [state.ending_until] if state.held else []
+    if state.pinged_at is not None:
+        times += [state.pinged_at + PING_S, state.ponged_at + PONG_S]
+    return min(times, default=None)
+
+
+def _sent(state: State, now: float, *messages: Message) -> Step:
+    """Sent, or held back until the pipeline before has ended."""
+    sends = tuple(map(Send, messages))
+    waits = state.held or now < state.ending_until
+    return (replace(state, held=(*state.held, *sends)), ()) if waits else (state, sends)
+
+
+def _woke(state: State, turn: Turn, word: str, now: float) -> Step:
+    if not state.serving:
+        return state, (Failed(turn, "Home Assistant is not there"),)
+    state, before = _never_mind(state, now)
+    said = [Message("run-pipeline", {**PIPELINE, "wake_word_name": word} if word else PIPELINE)]
+    if word:
+        said.insert(0, Message("detection", {"name": word}))
+    state, actions = _sent(replace(state, talk=Talk(turn, now + LISTEN_S)), now, *said)
+    return state, (*before, *actions)
+
+
+def _never_mind(state: State, now: float) -> Step:
+    """Without the turn, whose pipeline is to end."""
+    talk = state.talk
+    if talk is not None and state.held:
+        return replace(state, talk=None, held=()), ()  # Home Assistant has not heard of it
+    state, actions = _dropped(state, now)
+    if talk is None or talk.sounding:
+        return state, actions
+    state = replace(state, ending_until=now + ENDING_S, stray_until=now + ENDING_S)
+    return state, (*actions, Send(NEVER_MIND), Send(STOP))
+
+
+def _dropped(state: State, now: float) -> Step:
+    """Without the turn; the rest of its reply is not wanted."""
+    talk, coming = state.talk, state.coming
+    if talk is None:
+        return state, ()
+    if coming is not None and coming.owner == talk.turn:
+        coming = replace(coming, wanted=False)
+    stray_until = state.stray_until if talk.sounding else now + ANSWER_S
+    sent = (Send(PLAYED),) if talk.complete else ()
+    return replace(state, talk=None, coming=coming, held=(), stray_until=stray_until), sent
+
+
+def _played(state: State, owner: Owner, now: float) -> Step:
+    if owner is None:
+        return state, (Send(PLAYED),)
+    if state.talk is None or state.talk.turn != owner:
+        return state, ()
+    state, actions = _dropped(state, now)
+    return state, (*actions, Done(owner))
+
+
+def _gone(state: State) -> Step:
+    """What of a reply has come is complete, as far as that goes."""
+    actions: list[Action] = [Serving(False)] if state.serving else []
+    if state.coming is not None and state.coming.wanted:
+        actions.append(End(state.coming.owner))
+    if state.talk is not None:
+        actions.append(Failed(state.talk.turn, "Home Assistant is gone"))
+    return State(), tuple(actions)
+
+
+def _passed(state: State, now: float) -> Step:
+    if state.pinged_at is not None and now >= state.ponged_at + PONG_S:
+        after, actions = _gone(state)
+        return after, (HangUp(f"no answer for {PONG_S:g} s"), *actions)
+    actions = ()
+    if state.talk is not None and now >= state.talk.until:
+        turn = state.talk.turn
+        state, actions = _never_mind(state, now)
+        actions = (*actions, Failed(turn, "Home Assistant did not answer in time"))
+    if state.pinged_at is not None and now >= state.pinged_at + PING_S:
+        state, actions = replace(state, pinged_at=now), (*actions, Send(PING))
+    return state, actions
+
+
+def _said(state: State, message: Message, now: float) -> Step:
+    match message.type:
+        case "ping":
+            pong = Send(Message("pong", {"text": message.data["text"]} if "text" in message.data else {}))
+            return replace(state, pinged_at=now if state.pinged_at is None else state.pinged_at), (pong,)
+        case "run-satellite":
+            return replace(state, serving=True), (() if state.serving else (Serving(True),))
+        case "pause-satellite":
+            return _paused(state, now)
+        case "audio-start" | "audio-chunk" | "audio-stop":
+            return _sounded(state, message, now)
+        case "timer-started" | "timer-updated" | "timer-cancelled" | "timer-finished":
+            return state, (_timer(message),)
+        case "error" if now < state.ending_until:
+            return replace(state, ending_until=min(state.ending_until, now + ENDED_S)), ()
+        case _ if now < state.ending_until:
+            return state, ()
+        case _:
+            return _of_none(state, message) if state.talk is None else _of_turn(state, state.talk, message, now)
+
+
+def _of_none(state: State, message: Message) -> Step:
+    """Of a turn that nobody waits for: with an "error" no sound comes."""
+    return (replace(state, stray_until=0.0) if message.type == "error" else state), ()
+
+
+def _paused(state: State, now: float) -> Step:
+    actions: tuple[Action, ...] = (Serving(False),) if state.serving else ()
+    turn = state.talk.turn if state.talk else None
+    state, dropped = _dropped(replace(state, serving=False), now)
+    failed = () if turn is None else (Failed(turn, "Home Assistant paused this device"),)
+    return state, (*actions, *dropped, *failed)
+
+
+def _of_turn(state: State, talk: Talk, message: Message, now: float) -> Step:
+    text = message.text()[:LONGEST_TEXT]
+    waiting = replace(state, talk=replace(talk, streaming=False, until=now + ANSWER_S))
+    match message.type:
+        case "voice-started" | "voice-stopped":
+            return state, (Voice(talk.turn, message.type == "voice-started"),)
+        case "transcript":
+            return waiting, (Understood(talk.turn, text),)
+        case "synthesize":
+            return waiting, (Says(talk.turn, text),)
+        case "error":
+            state, actions = _dropped(state, now)
+            nothing = (Understood(talk.turn, ""),) if message.text("code") in NOTHING_SAID else ()
+            failed = Failed(talk.turn, text or message.text("code") or "an error")
+            return replace(state, stray_until=0.0), (*actions, *nothing, failed)
+        case _:
+            return state, ()  # what it only tells, or what later versions may say
+
+
+def _sounded(state: State, message: Message, now: float) -> Step:
+    if message.type == "audio-start" or state.coming is None:
+        state = _begun(state, now)
+    talk, coming = state.talk, state.coming
+    assert coming is not None
+    if talk is not None and coming.owner == talk.turn:
+        talk = replace(talk, until=now + ANSWER_S)
+    if message.type == "audio-chunk":
+        return _chunk(replace(state, talk=talk), coming, message)
+    if message.type == "audio-start":
+        return replace(state, talk=talk), ()
+    if talk is not None and coming.owner == talk.turn:
+        # From here on the speaker counts, which is nobody's to wait for but ours.
+        talk = replace(talk, complete=True, until=now + LONGEST_S)
+    return replace(state, talk=talk, coming=None), ((End(coming.owner),) if coming.wanted else (Send(PLAYED),))
+
+
+def _begun(state: State, now: float) -> State:
+    """Whose the sound is that begins. A turn that is still listened to has no reply yet."""
+    talk = state.talk
+    if talk is not None and not talk.streaming and not talk.sounding:
+        return replace(state, talk=replace(talk, sounding=True), coming=Coming(talk.turn))
+    return replace(state, coming=Coming(None, wanted=now >= state.stray_until), stray_until=0.0)
+
+
+def _chunk(state: State, coming: Coming, message: Message) -> Step:
+    try:
+        rate_hz, pcm = mono(message)
+    except BadMessage:
+        return replace(state, coming=coming), ()
+    left = coming.left - len(pcm) / WIDTH / rate_hz
+    state = replace(state, coming=replace(coming, left=left))
+    return state, ((Play(coming.owner, rate_hz, pcm),) if coming.wanted and left >= 0 and pcm else ())
+
+
+def _timer(message: Message) -> Timer:
+    seconds = message.data.get("total_seconds")
+    known = int(seconds) if isinstance(seconds, int | float) and 0 <= seconds < 1 << 31 else 0
+    active = message.data.get("is_active") is not False
+    return Timer(TIMERS[message.type], message.text("id")[:100], message.text("name")[:100], known, active)
