@@ -92,8 +92,9 @@ def agent_with_page(
     room: Room, broker: Broker, llm: SickLlm, settings: Mapping[str, Any] | None = None,
     env: Mapping[str, str] | None = None, wait: bool = True,
 ) -> Iterator[WebAgent]:  # fmt: skip
-    """An agent of its own; `wait`: until its page is there and all parts work."""
-    device, port = f"web-{next(NAMES)}", free_port()
+    """An agent of its own; `wait`: until its page is there and all parts work. The port is free, or of the settings."""
+    settings = settings or {}
+    device, port = f"web-{next(NAMES)}", settings.get("web.port") or free_port()
     given: dict[str, Any] = {
         "mqtt.port": broker.port,
         "mqtt.device": device,
@@ -103,7 +104,7 @@ def agent_with_page(
         "web.enabled": True,
         "web.port": port,
         "web.keep_s": 1.0,
-        **(settings or {}),
+        **settings,
     }
     with ExitStack() as stack:
         watcher = Watcher("127.0.0.1", broker.port, f"voice-agent/{device}")

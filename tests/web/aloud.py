@@ -1,0 +1,34 @@
+"""Somebody taps the page's button, speaks into the room, and listens to the answer in it."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+from chrome import Visit
+
+from agent.lab.room import Room
+from agent.lab.visitor import say, voice
+
+SLT = voice("flite slt")
+PLAIN = {"echo": False, "noise": False, "gain": False}  # what the page remembers: the room's sound as it is
+SLOW_MS = 40_000
+LOUD = 1000
+
+
+def ask_aloud(room: Room, visit: Visit) -> None:
+    """Ask what time it is; returns once the answer was heard, whole, and the microphone is off again."""
+    page, began = visit.page, time.monotonic()
+    turns = page.locator("details.turn").count()
+    page.locator("#talk-button").click()
+    page.wait_for_selector('body[data-phase="listening"]', timeout=SLOW_MS)
+    room.play(say("what time is it", SLT).samples)
+    page.locator("details.turn").nth(turns).wait_for(timeout=SLOW_MS)
+    page.wait_for_selector('body[data-mic="off"]')
+    assert page.locator(".bubble.you").last.inner_text().lower() == "what time is it?"
+    answer = page.locator(".bubble").last
+    assert set((answer.get_attribute("class") or "").split()) == {"bubble", "agent"}, "it is still being said"
+    assert answer.locator(".unheard").count() == 0
+    now = time.monotonic()
+    assert room.wait_heard(now)
+    assert np.abs(room.record(began, now).agent.astype(np.float64)).max() > LOUD
