@@ -25,6 +25,7 @@ MODELS := en_US-joe-medium smollm2-135m vosk-small-ko
 SYSTEMS := mmdebstrap systemd-container qemu-user-static binfmt-support arch-test
 # Looks at the pages; it hears and fills the room like any program with sound.
 BROWSER := chromium-headless-shell
+FIREFOX := firefox-esr
 GUEST := $(SYSTEMS) qemu-system-x86 e2fsprogs
 DEPLOY := .cache/deploy
 ROOT := $(shell [ "$$(id -u)" = 0 ] || echo sudo)
@@ -109,6 +110,7 @@ $(VENV)/.guest: Makefile
 $(VENV)/.browser: requirements-browser.txt $(VENV)/.python
 	@if $(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes -r requirements-browser.txt && \
 	  ($(call install,$(BROWSER))); then touch $@; else echo "no $(BROWSER) with Playwright: tests of the pages will be skipped"; fi
+	@($(call install,$(FIREFOX))) || echo "no $(FIREFOX): the tests with it will be skipped"
 
 # Ansible in an environment of its own: the devices never need it.
 $(DEPLOY)/.ready: requirements-deploy.txt requirements-build.txt
@@ -136,7 +138,7 @@ lock: ## pin the dependencies anew (ARGS="--upgrade")
 	@test -x .cache/uv/bin/uv || { $(PYTHON) -m venv .cache/uv && .cache/uv/bin/pip install --quiet uv; }
 	$(UV_COMPILE) requirements-build.in -o requirements-build.txt
 	$(UV_COMPILE) pyproject.toml -o requirements.txt
-	for extra in gpio moonshine local-llm mcp web webrtc; do \
+	for extra in gpio moonshine local-llm mcp web webrtc discovery; do \
 	  $(UV_COMPILE) pyproject.toml --extra $$extra --constraint requirements.txt -o .cache/whole.txt && \
 	  python3 deploy/bundle/extra_lock.py .cache/whole.txt requirements.txt > requirements-$$extra.txt; done
 	$(UV_COMPILE) pyproject.toml --extra dev -o requirements-dev.txt

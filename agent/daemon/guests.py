@@ -93,6 +93,7 @@ class Guests:
             "personas": [shown(""), *config.personas],
             "paths": paths(),
             "speech_hz": SPEECH_HZ,
+            "token": config.web.token is not None,
         }
 
     def device(self) -> list[str]:

@@ -27,7 +27,8 @@ Text frames are JSON objects with a key "type". A guest says:
 
 The agent says:
 
-- `welcome {guest, key, resumed, agent, version, words, language, personas, paths, speech_hz}`, the answer to `hello`.
+- `welcome {guest, key, resumed, agent, version, words, language, personas, paths, speech_hz, token}`, the answer to
+  `hello`; `token`: one had to be shown.
 - `state {phase, turn}`, `transcript {turn, text, final}`, `saying {turn, text}` (what is being spoken, so far),
   `reply {turn, text, heard}`, `wake {word, score}`, `event {name, turn, data}`, `turn {…}` (the receipt): of this
   guest's conversation, and of no other.

@@ -198,7 +198,7 @@ class StubAgent:
                     message(
                         "welcome", guest=1, key="key", resumed=resumed, agent="kitchen", version="0.1.0",
                         words=["hey_jarvis"], language="en", personas=["default"],
-                        paths=["worklet", "script", "recorder", "webrtc"], speech_hz=self._speech_hz,
+                        paths=["worklet", "script", "recorder", "webrtc"], speech_hz=self._speech_hz, token=True,
                     )
                 )  # fmt: skip
                 await guest.send_str(message("state", **self._state))

@@ -43,6 +43,7 @@ def test_spoken_questions_are_answered_aloud_and_their_time_drawn(
 def test_a_typed_question_is_answered(web_agent: WebAgent, browser: Browser) -> None:
     with visiting(browser, web_agent.url) as visit:
         visit.online()
+        assert not visit.page.get_by_role("button", name="Sign out").is_visible(), "of what? There is no token"
         visit.page.locator("#question").fill("What is the weather on Mars")
         visit.page.keyboard.press("Enter")
         visit.page.locator(".bubble.agent:not(.speaking)", has_text="Mars").wait_for(timeout=SLOW_MS)

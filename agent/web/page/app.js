@@ -108,6 +108,7 @@ connection.on("welcome", (welcome) => {
   talk.words = (welcome.words ?? []).map(words);
   $("agent").textContent = words(welcome.agent);
   document.title = words(welcome.agent);
+  $("leave").hidden = !welcome.token; // nothing to sign out of
   $("about").textContent = [`voice-agent ${welcome.version}`, `guest ${welcome.guest}`, welcome.language].filter(Boolean).join(" · ");
   $("hint").textContent = talk.words.length
     ? `Tap the button and speak, or hold it while you speak. Hands-free listens for “${talk.words[0]}”.`
