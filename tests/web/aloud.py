@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import numpy as np
+import pytest
 from chrome import Visit
 
 from agent.lab.room import Room
@@ -16,12 +17,23 @@ SLOW_MS = 40_000
 LOUD = 1000
 
 
+def listening(visit: Visit) -> None:
+    """Wait until the page says so; if it does not, the test fails with what it says instead."""
+    from playwright.sync_api import TimeoutError
+
+    try:
+        visit.page.wait_for_selector('body[data-phase="listening"]', timeout=SLOW_MS)
+    except TimeoutError as error:
+        shown = visit.evaluate("JSON.stringify(document.body.dataset) + document.body.innerText")
+        pytest.fail(f"{error}\n{shown}\n{visit.complaints}")
+
+
 def ask_aloud(room: Room, visit: Visit) -> None:
     """Ask what time it is; returns once the answer was heard, whole, and the microphone is off again."""
     page, began = visit.page, time.monotonic()
     turns = page.locator("details.turn").count()
     page.locator("#talk-button").click()
-    page.wait_for_selector('body[data-phase="listening"]', timeout=SLOW_MS)
+    listening(visit)
     room.play(say("what time is it", SLT).samples)
     page.locator("details.turn").nth(turns).wait_for(timeout=SLOW_MS)
     page.wait_for_selector('body[data-mic="off"]')
