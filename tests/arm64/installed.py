@@ -31,7 +31,7 @@ PIP = (PYTHON, "-m", "pip", "install", "--quiet", "--no-compile", "--disable-pip
 HASHED = ("--require-hashes", "--use-pep517", "--no-build-isolation")
 # moonshine-voice, xllamacpp, and what they need that the program's own requirements lack.
 EXTRAS = ("moonshine-voice", "sounddevice", "filelock", "platformdirs", "xllamacpp")
-OPTIONAL = ("gpio", "mcp", "web")
+OPTIONAL = ("gpio", "mcp", "web", "discovery")
 LOCKS = ("requirements-build.txt", "requirements.txt", *(f"requirements-{extra}.txt" for extra in OPTIONAL))
 ROLE = roots.PROJECT / "deploy/ansible/roles/voice_agent/defaults/main.yml"
 HOST_CERTIFICATES = Path("/etc/ssl/certs/ca-certificates.crt")
@@ -156,7 +156,7 @@ def _python(system: Emulated) -> None:
         wanted = (*LOCKS[1:], "extras.txt")
         files = [part for name in wanted for part in ("-r", f"/mnt/locks/{name}")]
         system.run([*PIP, *HASHED, *files], INSTALL_S, binds=binds)
-    system.run([PYTHON, "-c", WARM])
+    system.run([PYTHON, "-c", WARM], INSTALL_S)
 
 
 def _probe(release: str, base: Path) -> None:
