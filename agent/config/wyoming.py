@@ -56,6 +56,16 @@ class WyomingSection(Section):
     allow: tuple[Annotated[str, AfterValidator(_network)], ...] = Field(
         (), description='who may connect, "192.168.1.5" or "192.168.1.0/24"; the protocol knows no password'
     )
+    announce: bool = Field(
+        True,
+        description="Home Assistant finds it by itself, where other machines reach it by IPv4 (extra `discovery`)",
+    )
+
+    @property
+    def announced(self) -> bool:
+        """It is to be found by itself, where other machines reach it."""
+        address = ipaddress.ip_address(self.address)
+        return self.enabled and self.announce and address.version == 4 and not address.is_loopback
 
     @property
     def listened_to(self) -> bool:

@@ -1,4 +1,4 @@
-"""This device as a satellite of Home Assistant's: can it listen where it is to, and who may come?
+"""This device as a satellite of Home Assistant's: can it listen where it is to, who may come, and is it found?
 
 It is asked for where the running service serves it; where nobody answers, its port is tried.
 """
@@ -12,9 +12,10 @@ import time
 from collections.abc import Iterator
 
 from agent.config import WyomingSection
-from agent.doctor import report
+from agent.doctor import announced, report
 from agent.doctor.context import Context
 from agent.doctor.finding import Finding
+from agent.identity import device_name
 from agent.wyoming.connection import Address, Connection, Lost
 from agent.wyoming.messages import Message
 
@@ -31,6 +32,8 @@ def examine(context: Context) -> Iterator[Finding]:
         return
     yield _answers(config)
     yield _allowed(config)
+    context.say("the network is asked for it")
+    yield announced.look(config, device_name(context.config.mqtt.device))
     context.say(f"port {config.port} is asked")
     yield _port(config)
 

@@ -18,7 +18,7 @@ from agent.doctor.finding import Finding
 PROGRAM = "voice-agent"
 TOLD = (
     "pyalsaaudio", "onnxruntime", "openwakeword", "vosk", "moonshine-voice", "piper-tts", "paho-mqtt", "xllamacpp",
-    "aiohttp", "av",
+    "aiohttp", "av", "zeroconf",
 )  # fmt: skip
 
 

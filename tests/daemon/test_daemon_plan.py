@@ -227,6 +227,7 @@ def test_home_assistant_is_given_time_and_whole_sentences() -> None:
     ("change", "replaced"),
     [
         ({"wyoming": {"port": 10_800}}, {"satellite"}),
+        ({"wyoming": {"announce": False}}, {"satellite"}),
         ({"room": {"area": "Kitchen"}}, {"satellite"}),
         ({"wyoming": {"enabled": False}}, {"satellite"}),
         ({"conversation": {"history_s": 5}}, set()),

@@ -13,6 +13,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from zeroconf.const import _MDNS_ADDR, _MDNS_PORT
 
 from agent.config import Web
 from agent.daemon.daemon import RESTART
@@ -153,6 +154,20 @@ def test_the_page_may_listen_without_a_right_of_its_own(unit: Path) -> None:
     if families := service.get("RestrictAddressFamilies"):
         assert {"AF_INET", "AF_INET6"} <= set(families.split())
     assert Web().port >= 1024, "lower ones are root's"
+
+
+@pytest.mark.parametrize("unit", [UNIT, USER_UNIT], ids=["system", "user"])
+def test_a_satellite_is_announced_without_a_right_of_its_own(unit: Path) -> None:
+    """By UDP over IPv4, at a port that is nobody's. Where it is reached it asks the kernel without netlink."""
+    if families := parsed(unit)["Service"].get("RestrictAddressFamilies"):
+        assert "AF_INET" in families.split()
+        assert "AF_NETLINK" not in families
+    assert _MDNS_PORT >= 1024, "lower ones are root's"
+
+
+def test_a_house_without_a_cloud_may_be_told_of_a_satellite() -> None:
+    allowed = parsed(SYSTEMD / "drop-ins" / "lan-only.conf")["Service"]["IPAddressAllow"].split()
+    assert _MDNS_ADDR in allowed
 
 
 def parsed(unit: Path) -> configparser.ConfigParser:

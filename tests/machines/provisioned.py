@@ -29,8 +29,9 @@ DESKTOP = ("pipewire-alsa", "wireplumber", "pipewire-bin", "libpam-systemd", "db
 ROOM = ("pulseaudio", "pulseaudio-utils", "mosquitto", "mosquitto-clients", "procps")
 ENVIRONMENT = "/opt/voice-agent/test"
 PIP = (f"{ENVIRONMENT}/bin/pip", "install", "--quiet", "--disable-pip-version-check")
-# The recogniser whose English model comes with its wheel (nothing to download), and what the page needs.
-EXTRAS = ("moonshine-voice", "aiohttp", "av")
+# The recogniser whose English model comes with its wheel (nothing to download), what the page needs, and what
+# announces a satellite.
+EXTRAS = ("moonshine-voice", "aiohttp", "av", "zeroconf")
 NO_SERVERS = "#!/bin/sh\nexit 101\n"
 INSTALL_S = 900.0
 RECIPE = "1"  # changes where the same parts are put together in another way
