@@ -111,6 +111,19 @@ class Resident:
             code = self._process.poll() if self._process else None
             raise ResidentFailed(f"the agent ended with exit code {code}\n{self.tail()}")
 
+    def wait_log(self, text: str, timeout_s: float, after: int = 0, times: int = 1) -> str:
+        """Wait until its log says this, so many times; the log from `after` on. Raises ResidentFailed.
+
+        A thread of its own writes it: what is published may be known before.
+        """
+        until = time.monotonic() + timeout_s
+        while (log := self.log[after:]).count(text) < times:
+            self.check()
+            if time.monotonic() > until:
+                raise ResidentFailed(f"its log does not say {text!r} for the {times}. time\n{self.tail()}")
+            time.sleep(0.05)  # a file tells nobody that it grows
+        return log
+
     def wait_ended(self, timeout_s: float) -> int:
         """Wait for it to end by itself, or by a signal that somebody sent; its exit code. Raises ResidentFailed."""
         assert self._process is not None

@@ -146,7 +146,7 @@ def test_what_nothing_has_to_be_stopped_for_acts_at_once(reloads: Reloads, recor
     assert life.children() == before
     life.command("volume", id="v", percent=65)
     life.wait("result", lambda data: data["id"] == "v")
-    assert "DEBUG" in life.agent.log
+    life.agent.wait_log("DEBUG", RELOAD_S)
     reloads.reload({"log.level": "INFO", "audio.speaker.volume_percent": 70})
     assert life.heard("setting/volume") == [], "what somebody has set stays"
 
@@ -157,7 +157,8 @@ def test_a_bad_file_changes_nothing_and_names_all_that_is_wrong(reloads: Reloads
     took_s, told = reloads.reload(bad)
     record_property("took_s", took_s)
     assert told["ok"] is False
-    rejected = [line for line in life.agent.log.splitlines() if "[reload.rejected]" in line]
+    log = life.agent.wait_log("[reload.rejected]", RELOAD_S, times=2)
+    rejected = [line for line in log.splitlines() if "[reload.rejected]" in line]
     for key in ("wake.threshold", "endpoint.silence_ms"):
         assert key in told["message"]
         assert any(key in line for line in rejected)
@@ -178,7 +179,8 @@ def test_the_microphone_goes_on_while_the_ear_is_replaced(reloads: Reloads, reco
     took_s, told = reloads.reload({"wake.threshold": 0.45, "endpoint.silence_ms": 800, "log.level": "DEBUG"})
     record_property("took_s", took_s)
     assert told["changed"] == "wake.threshold, endpoint.silence_ms, log.level"
-    changed = [line for line in life.agent.log.splitlines() if "hearing was changed in" in line]
+    log = life.agent.wait_log("hearing was changed in", RELOAD_S)
+    changed = [line for line in log.splitlines() if "hearing was changed in" in line]
     record_property("ear_ms", changed[-1].split(" in ")[-1])
     life.whole_turn()
     assert life.children() == before
@@ -281,7 +283,7 @@ def test_a_microphone_is_opened_anew_for_its_own_settings_only(reloads: Reloads,
     report = reloads.report()
     assert report["mic"] == "default 48000 S16 1"
     assert report["counters"]["mic_restarts"] == 1, "counts outlive the room"
-    assert "not by us; if nobody else did, memory ran out" in life.agent.log
+    life.agent.wait_log("not by us; if nobody else did, memory ran out", RELOAD_S)
 
 
 def test_fifty_reloads_in_a_row_leave_nothing_behind(reloads: Reloads, record_property: Record) -> None:

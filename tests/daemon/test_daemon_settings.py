@@ -184,7 +184,8 @@ def test_settings_outlive_a_restart_and_what_makes_no_sense_any_more_keeps_nobod
         assert shown(again, "silence") == (900, True)
         assert shown(again, "volume") == (40, True)
         assert not shown(again, "voice")[1]
-        left_out = next(line for line in again.agent.log.splitlines() if "settings left out" in line)
+        log = again.agent.wait_log("settings left out", WAIT_S)
+        left_out = next(line for line in log.splitlines() if "settings left out" in line)
         assert "voice (voice: there is no such choice" in left_out
         assert "llm_profile (llm_profile: there is nothing to choose from)" in left_out
         again.begin()

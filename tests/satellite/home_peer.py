@@ -38,10 +38,13 @@ class Home:
     def __init__(self, port: int) -> None:
         self._socket = socket.create_connection(("127.0.0.1", port), WAIT_S)
         self._file: Any = self._socket.makefile("rwb")
+        self._saying = threading.Lock()
 
     def say(self, *said: Eventable | str, **data: object) -> None:
-        for each in said:
-            write_event(Event(each, data) if isinstance(each, str) else each.event(), self._file)
+        """Any thread; nothing comes in between."""
+        with self._saying:
+            for each in said:
+                write_event(Event(each, data) if isinstance(each, str) else each.event(), self._file)
 
     def raw(self, data: bytes) -> None:
         self._socket.sendall(data)

@@ -62,10 +62,7 @@ class House:
 
     def served(self, times: int) -> None:
         """Home Assistant has been there for so many times."""
-        until = time.monotonic() + WAIT_S
-        while self.agent.log.count("Home Assistant is there") < times and time.monotonic() < until:
-            time.sleep(0.05)
-        assert self.agent.log.count("Home Assistant is there") >= times, self.agent.tail()
+        self.agent.wait_log("Home Assistant is there", WAIT_S, times=times)
 
 
 @pytest.fixture(scope="module")

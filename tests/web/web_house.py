@@ -66,12 +66,7 @@ class WebAgent:
 
     def wait_log(self, text: str, after: int = 0, timeout_s: float = WAIT_S) -> str:
         """Until the log says so; the log from `after` on."""
-        until = time.monotonic() + timeout_s
-        while text not in (log := self.agent.log[after:]):
-            self.agent.check()
-            assert time.monotonic() < until, f"the log does not say {text!r}:\n{log[-3000:]}"
-            time.sleep(0.05)  # a file tells nobody that it grows
-        return log
+        return self.agent.wait_log(text, timeout_s, after)
 
 
 def free_port() -> int:
