@@ -152,6 +152,7 @@ class Room:
                     self._pulse.load("module-remap-source", f"master={MIC}.monitor", f"source_name={MIC_SOURCE}"),
                 ]
                 self._pulse.pactl("set-default-source", MIC_SOURCE)
+                self._listen_anew("speaker")
             case "speaker":
                 sink = SPEAKER
                 modules = [
@@ -169,6 +170,13 @@ class Room:
         if not self._tapes[sink].wait_until(time.monotonic() + SETTLE_S, LATE_S):
             raise PulseFailed(f"the monitor of {sink} is silent")
         self._tapes[sink].splice()
+
+    def _listen_anew(self, device: Device) -> None:
+        """While there was no microphone, the speaker's monitor was the default: the server has moved to the new one
+        whoever listened to it."""
+        if recorder := self._recorders.get(device):
+            recorder.stop()
+            recorder.start()
 
     def unplug(self, device: Device) -> None:
         """As pulling the cable: streams on it end with an error, opening it fails."""
