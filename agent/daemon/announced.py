@@ -21,7 +21,7 @@ from agent.clock import Clock
 from agent.commands import Answer
 from agent.events import Event, Requested
 from agent.requests import Clip, Intent, SayRequest, TimerRequest
-from agent.satellite.happenings import Play, Timer
+from agent.satellite.happenings import Owner, Play, Timer
 
 LONGEST_S = 170.0  # of an announcement; the speaker's queue holds little more
 TIMERS = 100  # that are remembered
@@ -38,28 +38,33 @@ class _Timer:
 
 
 class Announced:
-    """`sounds`, `ends`, `timer` are called by the satellite's thread, `answered` by the main one."""
+    """`sounds`, `ends`, `forget`, `timer` are called by the satellite's thread, `answered` by the main one."""
 
     def __init__(self, emit: Callable[[Event], None], clock: Clock) -> None:
         self._emit = emit
         self._clock = clock
         self._id = f"satellite-{secrets.token_hex(8)}"  # nobody else's requests have it
+        self._whose: Owner = None
         self._rate_hz = 0
         self._pcm = bytearray()
         self._timers: dict[str, _Timer] = {}  # by Home Assistant's ids
 
     def sounds(self, play: Play) -> None:
-        """More of an announcement."""
-        if play.rate_hz != self._rate_hz:
-            self._rate_hz, self._pcm = play.rate_hz, bytearray()
+        """More of an announcement, or of what may turn out to be one."""
+        if (play.owner, play.rate_hz) != (self._whose, self._rate_hz):
+            self._whose, self._rate_hz, self._pcm = play.owner, play.rate_hz, bytearray()
         if len(self._pcm) + len(play.pcm) <= LONGEST_S * 2 * self._rate_hz:
             self._pcm += play.pcm
 
     def ends(self) -> None:
         """That was all of it. It is answered also where there was none, since somebody waits."""
         clip = Clip(self._rate_hz or 16_000, bytes(self._pcm))
-        self._rate_hz, self._pcm = 0, bytearray()
+        self.forget()
         self._emit(Requested(self._clock(), SayRequest("", sound=clip), self._id))
+
+    def forget(self) -> None:
+        """What has come so far was none."""
+        self._rate_hz, self._pcm = 0, bytearray()
 
     def timer(self, timer: Timer) -> None:
         known = self._timers.get(timer.id)

@@ -162,22 +162,25 @@ class Assist:
                 self._replied(told)
             case Failed():
                 self._failed(told)
-            case Play(owner=None):
+            case Play():
                 self._announced.sounds(told)
             case End(owner=None):
                 self._announced.ends()
+            case End():
+                self._announced.forget()  # its own voice
             case Timer():
                 self._announced.timer(told)
             case Serving(on=on):
                 text, code = ("is there", "satellite.serving") if on else ("is away", "satellite.away")
                 log.info("Home Assistant %s", text, extra={"code": code})
             case _:
-                pass  # its own voice, and what only lights would show
+                pass  # what only lights would show
 
     def _understood(self, told: Understood) -> None:
         counts, word = self._offered.understood(told.turn)
         if counts:
-            text = without_wake(told.text, word) if word else told.text
+            heard = told.text.strip()  # Whisper begins with a space
+            text = without_wake(heard, word) if word else heard
             self._emit(Final(self._clock(), told.turn, text, elsewhere=True))
 
     def _failed(self, told: Failed) -> None:

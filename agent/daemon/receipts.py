@@ -18,6 +18,7 @@ from agent.requests import shown
 
 STAGES = ("endpoint", "asr_final", "llm_first_token", "first_clause", "tts_first", "audible")
 OPEN_TURNS = 4
+ELSEWHERE = "home_assistant"  # who has understood what was not understood on this device
 
 
 @dataclass(slots=True)
@@ -27,6 +28,7 @@ class _Marks:
     zero: float | None = None
     wake_ms: int | None = None
     word: str | None = None
+    elsewhere: bool = False  # is where it was understood
     asked_llm: bool = False
     profile: str = ""  # that answered
     heard: str = ""
@@ -60,7 +62,9 @@ class Receipts:
                 marks.zero = event.audio_at
                 marks.mark("endpoint", event.at.mono)
             case Final():
-                self._marks(event.turn).mark("asr_final", event.at.mono)
+                marks = self._marks(event.turn)
+                marks.mark("asr_final", event.at.mono)
+                marks.elsewhere = event.elsewhere
             case ReplyDelta():
                 marks = self._marks(event.turn)
                 marks.mark("llm_first_token", event.at.mono)
@@ -107,6 +111,8 @@ class Receipts:
         ttfa_ms = at_ms["audible"]
         all_engines = self._engines.get(ended.persona) or self._engines.get("", {})
         engines = {part: name for part, name in all_engines.items() if part != "llm" or marks.asked_llm}
+        if marks.elsewhere:
+            engines["asr"] = ELSEWHERE
         if marks.profile:
             engines["llm"] = marks.profile
         texts = {"transcript": ended.transcript, "reply": ended.reply, "heard": marks.heard}

@@ -119,7 +119,7 @@ class Says:
 
 @dataclass(frozen=True, slots=True)
 class Play:
-    """More of this sound: int16 little-endian mono."""
+    """More of this sound: int16 little-endian mono. Of a turn's reply it may turn out to be an announcement."""
 
     owner: Owner
     rate_hz: int
@@ -128,7 +128,7 @@ class Play:
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """The sound is complete."""
+    """The sound is complete; with None it was an announcement, whatever it was taken for while it came."""
 
     owner: Owner
 

@@ -12,12 +12,14 @@ LONGEST_S = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Talk:
-    """A turn that Home Assistant has. `streaming`: the user is listened to; `sounding`: its reply has begun to come;
-    `complete`: all of it is here."""
+    """A turn that Home Assistant has. `streaming`: the user is listened to; `understood`: what was said has a text;
+    `worded`: its reply has one; `sounding`: its reply has begun to come; `complete`: all of it is here."""
 
     turn: Turn
     until: float
     streaming: bool = True
+    understood: bool = False
+    worded: bool = False
     sounding: bool = False
     complete: bool = False
 

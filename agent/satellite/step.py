@@ -13,7 +13,8 @@ do it:
     error: the pipeline ended otherwise; ping: pong
 
 Rules:
-- Sound that comes outside of a turn is an announcement, and answered with "played", too, which Home Assistant awaits.
+- Sound outside of a turn is an announcement, and answered with "played", too. For one Home Assistant ends its pipeline,
+  and tells nobody: sound that begins before the turn is understood, or is complete before its reply has a text, is one.
 - A turn has deadlines, since Home Assistant does not say when a pipeline ends without sound: `LISTEN_S` of listening,
   `ANSWER_S` from there to each next thing that it says.
 - What was sent of a turn that is dropped would be obeyed when it ends, and nothing says "never mind". But a pipeline
@@ -30,7 +31,7 @@ Rules:
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Literal, assert_never
+from typing import assert_never
 
 from agent.events import Turn
 from agent.satellite.happenings import (
@@ -52,12 +53,12 @@ from agent.satellite.happenings import (
     Says,
     Send,
     Serving,
-    Timer,
     Understood,
     Voice,
     Woke,
 )
 from agent.satellite.state import LONGEST_S, Coming, State, Talk
+from agent.satellite.timers import timer
 from agent.wyoming.messages import BadMessage, Message
 from agent.wyoming.sound import WIDTH, mono, sound
 
@@ -72,13 +73,7 @@ NOTHING_SAID = frozenset({"stt-no-text-recognized", "duplicate_wake_up_detected"
 PIPELINE = {"start_stage": "asr", "end_stage": "tts", "restart_on_end": False}
 NEVER_MIND = Message("run-pipeline", PIPELINE)
 STOP, PLAYED, PING = Message("audio-stop"), Message("played"), Message("ping")
-TIMERS: dict[str, Literal["started", "updated", "cancelled", "finished"]] = {
-    "timer-started": "started",
-    "timer-updated": "updated",
-    "timer-cancelled": "cancelled",
-    "timer-finished": "finished",
-}
-
+INSTEAD = "Home Assistant has given it up for an announcement"
 
 Step = tuple[State, tuple[Action, ...]]
 
@@ -150,8 +145,8 @@ def _never_mind(state: State, now: float) -> Step:
     if talk is not None and state.held:
         return replace(state, talk=None, held=()), ()  # Home Assistant has not heard of it
     state, actions = _dropped(state, now)
-    if talk is None or talk.sounding:
-        return state, actions
+    if talk is None or talk.worded or talk.sounding:
+        return state, actions  # there is nothing left to be obeyed
     state = replace(state, ending_until=now + ENDING_S, stray_until=now + ENDING_S)
     return state, (*actions, Send(NEVER_MIND), Send(STOP))
 
@@ -213,18 +208,15 @@ def _said(state: State, message: Message, now: float) -> Step:
         case "audio-start" | "audio-chunk" | "audio-stop":
             return _sounded(state, message, now)
         case "timer-started" | "timer-updated" | "timer-cancelled" | "timer-finished":
-            return state, (_timer(message),)
+            return state, (timer(message),)
         case "error" if now < state.ending_until:
             return replace(state, ending_until=min(state.ending_until, now + ENDED_S)), ()
         case _ if now < state.ending_until:
             return state, ()
+        case "error" if state.talk is None:
+            return replace(state, stray_until=0.0), ()  # of a turn that nobody waits for no sound comes
         case _:
-            return _of_none(state, message) if state.talk is None else _of_turn(state, state.talk, message, now)
-
-
-def _of_none(state: State, message: Message) -> Step:
-    """Of a turn that nobody waits for: with an "error" no sound comes."""
-    return (replace(state, stray_until=0.0) if message.type == "error" else state), ()
+            return (state, ()) if state.talk is None else _of_turn(state, state.talk, message, now)
 
 
 def _paused(state: State, now: float) -> Step:
@@ -237,14 +229,13 @@ def _paused(state: State, now: float) -> Step:
 
 def _of_turn(state: State, talk: Talk, message: Message, now: float) -> Step:
     text = message.text()[:LONGEST_TEXT]
-    waiting = replace(state, talk=replace(talk, streaming=False, until=now + ANSWER_S))
     match message.type:
         case "voice-started" | "voice-stopped":
             return state, (Voice(talk.turn, message.type == "voice-started"),)
         case "transcript":
-            return waiting, (Understood(talk.turn, text),)
+            return _told(state, replace(talk, understood=True), now), (Understood(talk.turn, text),)
         case "synthesize":
-            return waiting, (Says(talk.turn, text),)
+            return _told(state, replace(talk, worded=True), now), (Says(talk.turn, text),)
         case "error":
             state, actions = _dropped(state, now)
             nothing = (Understood(talk.turn, ""),) if message.text("code") in NOTHING_SAID else ()
@@ -254,29 +245,49 @@ def _of_turn(state: State, talk: Talk, message: Message, now: float) -> Step:
             return state, ()  # what it only tells, or what later versions may say
 
 
+def _told(state: State, talk: Talk, now: float) -> State:
+    """It has said something of the turn; more is waited for."""
+    return replace(state, talk=replace(talk, streaming=False, until=now + ANSWER_S))
+
+
 def _sounded(state: State, message: Message, now: float) -> Step:
+    actions: tuple[Action, ...] = ()
     if message.type == "audio-start" or state.coming is None:
-        state = _begun(state, now)
+        state, actions = _begun(state, now)
     talk, coming = state.talk, state.coming
     assert coming is not None
     if talk is not None and coming.owner == talk.turn:
-        talk = replace(talk, until=now + ANSWER_S)
+        state = replace(state, talk=replace(talk, until=now + ANSWER_S))
+    more: tuple[Action, ...] = ()
     if message.type == "audio-chunk":
-        return _chunk(replace(state, talk=talk), coming, message)
-    if message.type == "audio-start":
-        return replace(state, talk=talk), ()
-    if talk is not None and coming.owner == talk.turn:
-        # From here on the speaker counts, which is nobody's to wait for but ours.
-        talk = replace(talk, complete=True, until=now + LONGEST_S)
-    return replace(state, talk=talk, coming=None), ((End(coming.owner),) if coming.wanted else (Send(PLAYED),))
+        state, more = _chunk(state, coming, message)
+    elif message.type == "audio-stop":
+        state, more = _complete(replace(state, coming=None), coming, now)
+    return state, (*actions, *more)
 
 
-def _begun(state: State, now: float) -> State:
-    """Whose the sound is that begins. A turn that is still listened to has no reply yet."""
+def _begun(state: State, now: float) -> Step:
+    """Whose the sound is that begins."""
+    talk, wanted = state.talk, now >= state.stray_until
+    if talk is not None and talk.understood and not talk.sounding:
+        return replace(state, talk=replace(talk, sounding=True), coming=Coming(talk.turn)), ()
+    state = replace(state, coming=Coming(None, wanted), stray_until=0.0)
+    if talk is None or talk.understood or state.held or not wanted:
+        return state, ()
+    return replace(state, talk=None), (Failed(talk.turn, INSTEAD),)
+
+
+def _complete(state: State, coming: Coming, now: float) -> Step:
+    """All of it is here."""
     talk = state.talk
-    if talk is not None and not talk.streaming and not talk.sounding:
-        return replace(state, talk=replace(talk, sounding=True), coming=Coming(talk.turn))
-    return replace(state, coming=Coming(None, wanted=now >= state.stray_until), stray_until=0.0)
+    if not coming.wanted:
+        return state, (Send(PLAYED),)
+    if talk is None or coming.owner != talk.turn:
+        return state, (End(coming.owner),)
+    if not talk.worded:
+        return replace(state, talk=None), (End(None), Failed(talk.turn, INSTEAD))
+    # From here on the speaker counts, which is nobody's to wait for but ours.
+    return replace(state, talk=replace(talk, complete=True, until=now + LONGEST_S)), (End(coming.owner),)
 
 
 def _chunk(state: State, coming: Coming, message: Message) -> Step:
@@ -287,10 +298,3 @@ def _chunk(state: State, coming: Coming, message: Message) -> Step:
     left = coming.left - len(pcm) / WIDTH / rate_hz
     state = replace(state, coming=replace(coming, left=left))
     return state, ((Play(coming.owner, rate_hz, pcm),) if coming.wanted and left >= 0 and pcm else ())
-
-
-def _timer(message: Message) -> Timer:
-    seconds = message.data.get("total_seconds")
-    known = int(seconds) if isinstance(seconds, int | float) and 0 <= seconds < 1 << 31 else 0
-    active = message.data.get("is_active") is not False
-    return Timer(TIMERS[message.type], message.text("id")[:100], message.text("name")[:100], known, active)

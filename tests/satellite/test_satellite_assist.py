@@ -261,6 +261,25 @@ def test_an_announcement() -> None:
     assert r.satellite.told == [("played", None)]
 
 
+def test_what_turns_out_to_be_an_announcement() -> None:
+    r = Rig()
+    for told in (Play(1, 22_050, b"\1\0"), End(1), Play(2, 22_050, b"\2\0"), Play(3, 22_050, b"\3\0"), End(None)):
+        r.assist.satellite(told)
+    (asked,) = r.said()
+    assert isinstance(asked, Requested)
+    assert asked.request == SayRequest("", sound=Clip(22_050, b"\3\0"))
+
+
+def test_whisper_begins_with_a_space() -> None:
+    r = Rig()
+    for turn, word in ((1, None), (2, "hey_jarvis")):
+        r.listen(turn, word)
+        r.assist.satellite(Understood(turn, " Turn on the light."))
+        (final,) = r.said()
+        assert isinstance(final, Final)
+        assert final.text == "Turn on the light."
+
+
 def test_an_announcement_without_end_is_cut() -> None:
     r = Rig()
     for _ in range(200):

@@ -112,13 +112,36 @@ def test_an_announcement() -> None:
     assert play.do(Played(None)) == [Send(Message("played"))]
 
 
-def test_an_announcement_while_somebody_speaks() -> None:
-    play = Story(RUN, Woke(1, "x"), START)
-    assert play.do(CHUNK) == [Play(None, 22_050, PCM)]
-    assert play.do(END) == [End(None)]
-    play.do(said("transcript", text="yes"))
-    play.do(START)
-    assert play.do(CHUNK) == [Play(1, 22_050, PCM)]
+INSTEAD = Failed(1, "Home Assistant has given it up for an announcement")
+
+
+def test_an_announcement_ends_a_turn_that_is_not_understood() -> None:
+    for before in ((), (Ended(1),)):
+        play = Story(RUN, Woke(1, "x"), *before)
+        assert play.do(START) == [INSTEAD]
+        assert [play.do(each) for each in (CHUNK, END)] == [[Play(None, 22_050, PCM)], [End(None)]]
+        assert play.do(Heard(1, PCM)) == []
+        assert deadline(play.state) is None
+
+
+def test_an_announcement_ends_a_turn_whose_reply_has_no_text() -> None:
+    play = Story(RUN, Woke(1, "x"), said("transcript", text="yes"))
+    assert [play.do(each) for each in (START, CHUNK)] == [[], [Play(1, 22_050, PCM)]]
+    assert play.do(END) == [End(None), INSTEAD]
+    assert play.do(Played(None)) == [Send(Message("played"))]
+    assert play.state.talk is None
+
+
+def test_a_reply_that_is_spoken_before_it_is_written() -> None:
+    play = Story(RUN, Woke(1, "x"), said("transcript", text="yes"), START, CHUNK)
+    assert play.do(said("synthesize", text="Noon.")) == [Says(1, "Noon.")]
+    assert [play.do(each) for each in (CHUNK, END)] == [[Play(1, 22_050, PCM)], [End(1)]]
+
+
+def test_what_is_obeyed_already_needs_no_pipeline_to_end_it() -> None:
+    play = Story(RUN, Woke(1, "x"), said("transcript", text="a"), said("synthesize", text="Done."))
+    assert [type(each) for each in play.do(Woke(2, "x"))] == [Send, Send], "the next turn, at once"
+    assert [play.do(each, ENDING_S) for each in (START, CHUNK, END)] == [[], [], [Send(Message("played"))]]
 
 
 def test_an_announcement_behind_a_reply_that_is_still_heard() -> None:
