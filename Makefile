@@ -56,7 +56,7 @@ systems: setup $(VENV)/.systems ## the systems that test-deploy and test-arm64 n
 test-alsa: setup $(VENV)/.guest ## sound devices of a real kernel, in a virtual machine (root)
 	$(BIN)/python -m pytest -m alsa tests/alsa_guest $(ARGS)
 
-test-home-assistant: setup $(VENV)/.systems ## a real Home Assistant core with the agent, in a container, and a browser before it (root)
+test-home-assistant: setup $(VENV)/.systems ## a real Home Assistant core with the agent, as a device and as its satellite, in a container, and a browser before it (root)
 	$(BIN)/python -m pytest -m home_assistant tests/home_assistant $(ARGS)
 
 check: $(VENV)/.python ## style, types, and who may import whom

@@ -6,18 +6,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from pathlib import Path
 
+import engines
 import installed
 import pytest
 from core import Core
-from house import House
+from house import WAIT_S, House
 from machines import network
 from machines.machine import Machine
 from machines.unsupported import Unsupported
+from outpost import PORT, Outpost
 
 from agent.lab.broker import Broker
+from agent.lab.listener import MoonshineListener
 from agent.lab.room import Room
 
 TEST_S = 300
@@ -49,7 +52,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 def machine(request: pytest.FixtureRequest) -> Iterator[Machine]:
     """It has no network but its loopback device, and whoever uses it lives in there too."""
     try:
-        layers = installed.layers(request.config.stash[SECONDS])
+        steps = request.config.stash[SECONDS]
+        layers = engines.layers(installed.layers(steps), steps)
         with Machine(installed.RELEASE, layers, network="own") as machine, network.entered(machine.leader):
             yield machine
     except Unsupported as reason:
@@ -81,3 +85,32 @@ def no_complaint(house: House) -> Iterator[None]:
     house.fresh = False
     yield
     assert house.complaints(since) == ""
+
+
+@pytest.fixture(scope="module")
+def added(house: House, machine: Machine) -> Iterator[Outpost]:
+    """The owner has added the agent as a satellite, with a pipeline; a light in each of two rooms. Gone afterwards."""
+    house.place_lights()
+    servers = engines.Engines(machine)
+    servers.prepare()
+    servers.start("recogniser")
+    servers.start("voice")
+    with closing(MoonshineListener()) as listener:
+        outpost = Outpost(house, servers, listener)
+        times = outpost.times_there
+        house.reload(wyoming__enabled=True, wyoming__port=PORT)
+        outpost.add()
+        outpost.there(times + 1)
+        yield outpost
+        outpost.remove()
+        house.reload(wyoming__enabled=None, wyoming__port=None)
+
+
+@pytest.fixture
+def home(added: Outpost) -> Outpost:
+    """Nobody speaks, and it is dark."""
+    added.house.darken()
+    added.house.command("stop")
+    added.house.api.become(added.satellite, "idle", WAIT_S)
+    added.begin()
+    return added

@@ -23,10 +23,13 @@ from machines.machine import Machine
 from websockets.exceptions import WebSocketException
 
 PORT = 8123
+URL = f"http://127.0.0.1:{PORT}"
 HOME = "/var/lib/home-assistant"
 LOG = f"{HOME}/said.log"
 START_S = 180.0  # the first start after the installation compiles
 ENTRY = "01MQTT00000000000000000000"
+STORY = "Once upon a time there was a light in a kitchen. " * 8  # which takes half a minute
+SEARCH_S, FOUND = 5, "Your glasses are in the hall."  # which takes its time
 KITCHEN_LIGHT, HALL_LIGHT = "light.kitchen_bulb", "light.hall_bulb"
 UNIT = f"""
 [Service]
@@ -38,7 +41,8 @@ TimeoutStopSec=60
 DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 SLEEP = ", ".join(f'{day}: [{{from: "00:00:00", to: "24:00:00"}}]' for day in DAYS)  # always
 CONFIGURATION = f"""
-homeassistant: {{name: Home, country: GB, language: en, time_zone: Europe/London, unit_system: metric}}
+homeassistant:
+  {{name: Home, country: GB, language: en, time_zone: Europe/London, unit_system: metric, internal_url: "{URL}"}}
 http: {{server_host: 127.0.0.1, server_port: {PORT}}}
 api:
 config:
@@ -47,6 +51,10 @@ assist_pipeline:
 logger: {{default: warning, logs: {{homeassistant.components.mqtt: info}}}}
 input_boolean: {{kitchen: , hall: }}
 input_button: {{dinner: }}
+conversation: {{intents: {{Story: [tell me a story], Search: [look for my glasses]}}}}
+intent_script:
+  Story: {{speech: {{text: {STORY}}}}}
+  Search: {{action: [{{delay: {SEARCH_S}}}], speech: {{text: {FOUND}}}}}
 schedule: {{sleep: {{name: Sleep, {SLEEP}}}}}
 automation: !include automations.yaml
 media_player: [{{platform: universal, name: Kitchen}}]
@@ -61,14 +69,16 @@ LIGHT = """
         turn_off: {{action: input_boolean.turn_off, target: {{entity_id: input_boolean.{key}}}}}
 """
 RECORD = re.compile(r"^(?=\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+ )", re.MULTILINE)
-# What it says of a broker that is not there, of a token that a test has broken, of a busy machine, and of itself:
-# where a device is taken back, it empties our topic again for each entity that was disabled, and then wonders what it
-# should clean up.
+# What it says of a broker, a satellite, a recogniser that are not there, of a token that a test has broken, of a busy
+# machine, and of itself: where a device is taken back, it empties our topic again for each entity that was disabled,
+# and then wonders what it should clean up.
 DESERVED = re.compile(
     r"mqtt\.client\] (Error returned from|Failed to connect to) MQTT server|http\.ban\] Login attempt|"
     r"mqtt\.util\] Error talking to MQTT: The client is not currently connected|"
     r"helpers\.entity\] Updating state for \S+ \(.*\) took [\d.]+ seconds|"
-    r"mqtt\.discovery\] No device components to cleanup"
+    r"mqtt\.discovery\] No device components to cleanup|"
+    r"wyoming\.assist_satellite\] Satellite has been disconnected|wyoming\.stt\] Error processing audio stream|"
+    r"the pipeline does not support speech-to-text"
 )
 
 
@@ -114,29 +124,38 @@ class Core:
             self._api = None
         self._machine.run(["systemctl", "stop", "home-assistant"], timeout=90)
 
-    def save_automation(self, id: str, automation: Mapping[str, Any] | None) -> None:
-        """As the editor does it; None deletes. Raises urllib.error.HTTPError where it is not taken."""
-        body = None if automation is None else json.dumps(automation).encode()
+    def kill(self) -> None:
+        """As a power cut stops it: it says good-bye to nobody."""
+        self._machine.run(["systemctl", "kill", "--signal=KILL", "home-assistant"])
+        self.stop()
+
+    def config(self, path: str, body: Mapping[str, Any] | None) -> Any:
+        """What its pages ask of api/config, and its answer; None deletes. Raises HTTPError where it is refused."""
         request = urllib.request.Request(
-            f"http://127.0.0.1:{PORT}/api/config/automation/config/{id}",
-            body,
+            f"{URL}/api/config/{path}",
+            None if body is None else json.dumps(body).encode(),
             {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"},
             method="DELETE" if body is None else "POST",
         )
-        with urllib.request.urlopen(request, timeout=ANSWER_S):
-            pass
+        with urllib.request.urlopen(request, timeout=ANSWER_S) as answer:
+            return json.load(answer)
+
+    def save_automation(self, id: str, automation: Mapping[str, Any] | None) -> None:
+        """As the editor does it; None deletes. Raises urllib.error.HTTPError where it is not taken."""
+        self.config(f"automation/config/{id}", automation)
 
     def log(self) -> str:
         """Of all its lives."""
         return self._machine.read(LOG)
 
     def complaints(self, names: Sequence[str], since: int) -> list[str]:
-        """Warnings, errors and what follows them (tracebacks) that name one of these, or come from its MQTT.
+        """Warnings, errors and what follows them (tracebacks) that name one of these, or come from its MQTT or Wyoming.
 
         `since`: how long the log was before.
         """
         words = re.compile(
-            "|".join([re.escape(name) for name in names] + [r"components\.mqtt", "discover"]), re.IGNORECASE
+            "|".join([re.escape(name) for name in names] + [r"components\.(mqtt|wyoming|assist_)", "discover"]),
+            re.IGNORECASE,
         )
         records = RECORD.split(self.log()[since:])
         bad = [record for record in records if re.search(r"^\S+ \S+ (WARNING|ERROR|CRITICAL|FATAL)|Traceback", record)]

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from api import GONE, Api, Change
-from core import PORT, Core
+from core import HALL_LIGHT, KITCHEN_LIGHT, URL, Core
 
+from agent.audio.pcm import Samples
 from agent.lab.broker import Broker
 from agent.lab.resident import Resident, Value
 from agent.lab.room import Room
 from agent.lab.timeline import Notice
-from agent.lab.visitor import say, voice
+from agent.lab.visitor import Voice, say, voice
 from agent.lab.watch import Watcher
 
 DEVICE = "kitchen"
@@ -43,7 +44,7 @@ SETTINGS: dict[str, Value] = {
     "panel.button.pin": 17,
     "llm.use": ["house"],
     "llm.profiles.house.kind": "home_assistant",
-    "llm.profiles.house.base_url": f"http://127.0.0.1:{PORT}",
+    "llm.profiles.house.base_url": URL,
     "llm.profiles.house.api_key": TOKEN,
 }
 
@@ -139,11 +140,11 @@ class House:
         self.command("ask", text=text)
         return self.wait("turn")
 
-    def spoken(self, text: str) -> Any:
+    def spoken(self, text: str, speaker: Voice = VISITOR) -> Any:
         """A visitor says it after the wake word; the receipt. On a busy machine what comes late is not heard."""
         for _ in range(SAID_TIMES):
             self.begin()
-            self.room.play(say("hey jarvis", VISITOR).then(say(text, VISITOR), 0.45).samples)
+            self.room.play(addressed(text, speaker))
             turn = self.watcher.wait(lambda n: n.topic == "turn" and n.data["word"] is not None, HEARD_S, self.mark)
             if turn is not None:
                 return turn.data
@@ -167,6 +168,19 @@ class House:
         return told[-1]
 
     # ------------------------------------------- the side of Home Assistant
+
+    def place_lights(self) -> None:
+        """One in the kitchen, one in the hall."""
+        if "hall" not in [area["area_id"] for area in self.api.call("config/area_registry/list")]:
+            self.api.call("config/area_registry/create", name="Hall")
+        for light, area in ((KITCHEN_LIGHT, "kitchen"), (HALL_LIGHT, "hall")):
+            self.api.call("config/entity_registry/update", entity_id=light, area_id=area)
+
+    def darken(self) -> None:
+        """Both lights are off."""
+        for light in (KITCHEN_LIGHT, HALL_LIGHT):
+            self.api.act("light.turn_off", light)
+            self.api.become(light, "off", WAIT_S)
 
     def entity(self, key: str) -> str:
         """Its id in Home Assistant."""
@@ -209,6 +223,11 @@ class House:
 
     def _watcher(self, root: str) -> Watcher:
         return Watcher(self.broker.host, self.broker.port, root)
+
+
+def addressed(text: str, speaker: Voice) -> Samples:
+    """The wake word, and this after it."""
+    return say("hey jarvis", VISITOR).then(say(text, speaker), 0.45).samples
 
 
 def described(change: Change) -> str:

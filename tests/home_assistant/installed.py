@@ -20,10 +20,11 @@ HASS = f"{FOLDER}/bin/hass"
 # a browser what actions there are.
 INTEGRATIONS = (
     "api", "assist_pipeline", "auth", "backup", "camera", "config", "conversation", "frontend", "http", "input_boolean",
-    "logger", "mqtt", "network", "person", "stream", "template", "websocket_api", "zone",
+    "logger", "mqtt", "network", "person", "stream", "template", "websocket_api", "wyoming", "zone",
 )  # fmt: skip
 PIP = (f"{FOLDER}/bin/pip", "--disable-pip-version-check", "--quiet")
-BUILDING = ("g++", "python3-dev")  # the pinned pymicro-vad and pyspeex-noise have no wheels for this Python
+# The pinned pymicro-vad and pyspeex-noise have no wheels for this Python; it makes announcements with ffmpeg.
+DEBIAN = ("g++", "python3-dev", "ffmpeg")
 INSTALL_S = 1800.0
 RECIPE = "1"  # changes where the same parts are put together in another way
 # Arguments: the wheel, then integrations. Writes constraints.txt, prints what they and all that they depend on need.
@@ -51,14 +52,14 @@ def layers(steps: list[tuple[str, float]]) -> tuple[Path, ...]:
     below = (roots.base(RELEASE),)
     steps.append(("bare Debian 13", time.monotonic() - began))
     began = time.monotonic()
-    parts = [RECIPE, below[0].name, VERSION, *BUILDING, *INTEGRATIONS, NEEDS]
+    parts = [RECIPE, below[0].name, VERSION, *DEBIAN, *INTEGRATIONS, NEEDS]
     made = provisioned.kept(RELEASE, "home-assistant", parts, below, _install)
     steps.append((f"Home Assistant {VERSION} in it", time.monotonic() - began))
     return made
 
 
 def _install(machine: Machine) -> None:
-    provisioned.packages(machine, BUILDING)
+    provisioned.packages(machine, DEBIAN)
     machine.run(["python3", "-m", "venv", FOLDER])
     folder = "/root/home-assistant"
     machine.run([*PIP, "download", "--no-deps", f"--dest={folder}", f"homeassistant=={VERSION}"], timeout=INSTALL_S)

@@ -6,17 +6,13 @@ from typing import Any
 
 import pytest
 from core import HALL_LIGHT, KITCHEN_LIGHT
-from house import WAIT_S, House
+from house import House
 
 
 @pytest.fixture(scope="module")
 def placed(house: House) -> House:
     """A light in each of two rooms, and an agent that knows where it stands from the beginning."""
-    call = house.api.call
-    if "hall" not in [area["area_id"] for area in call("config/area_registry/list")]:
-        call("config/area_registry/create", name="Hall")
-    for light, area in ((KITCHEN_LIGHT, "kitchen"), (HALL_LIGHT, "hall")):
-        call("config/entity_registry/update", entity_id=light, area_id=area)
+    house.place_lights()
     house.agent.stop()
     house.restart()
     return house
@@ -24,9 +20,7 @@ def placed(house: House) -> House:
 
 @pytest.fixture
 def dark(placed: House) -> House:
-    for light in (KITCHEN_LIGHT, HALL_LIGHT):
-        placed.api.act("light.turn_off", light)
-        placed.api.become(light, "off", WAIT_S)
+    placed.darken()
     placed.command("stop")
     placed.begin()
     return placed
