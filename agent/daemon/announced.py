@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -31,10 +32,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class _Timer:
-    """`ours`: its id here, once it is kept."""
+    """`ours`: its id here, once it is kept; `over`: it is to be ended, as soon as that id is known."""
 
     name: str
     ours: str = ""
+    over: bool = False
 
 
 class Announced:
@@ -48,6 +50,9 @@ class Announced:
         self._rate_hz = 0
         self._pcm = bytearray()
         self._timers: dict[str, _Timer] = {}  # by Home Assistant's ids
+        self._lock = threading.Lock()  # guards what follows, and `ours` and `over`
+        self._asked: dict[str, _Timer] = {}  # by the ids of requests that are not answered yet
+        self._requests = 0
 
     def sounds(self, play: Play) -> None:
         """More of an announcement, or of what may turn out to be one."""
@@ -83,17 +88,29 @@ class Announced:
                 self._timers.pop(timer.id, None)
 
     def _keep(self, id: str, name: str, seconds: int) -> None:
-        self._timers[id] = _Timer(name)
-        while len(self._timers) > TIMERS:
-            del self._timers[next(iter(self._timers))]
+        self._timers[id] = timer = _Timer(name)
+        with self._lock:
+            self._requests += 1
+            request = f"{self._id}:{self._requests}"
+            self._asked[request] = timer
+            for known in (self._timers, self._asked):
+                while len(known) > TIMERS:
+                    del known[next(iter(known))]
         slots: dict[str, str | int] = {"seconds": seconds, "name": name}
-        self._emit(Requested(self._clock(), TimerRequest(Intent("timer_set", slots)), f"{self._id}:{id}"))
+        self._emit(Requested(self._clock(), TimerRequest(Intent("timer_set", slots)), request))
 
     def _end(self, id: str) -> None:
-        known = self._timers.pop(id, None)
-        if known is not None and known.ours:
-            request = TimerRequest(Intent("cancel", {"timer": known.ours}))
-            self._emit(Requested(self._clock(), request, f"{self._id}:{id}:end"))
+        timer = self._timers.pop(id, None)
+        if timer is None:
+            return
+        with self._lock:
+            timer.over, ours = True, timer.ours
+        self._cancel(ours)
+
+    def _cancel(self, ours: str) -> None:
+        if ours:
+            request = TimerRequest(Intent("cancel", {"timer": ours}))
+            self._emit(Requested(self._clock(), request, f"{self._id}:end {ours}"))
 
     def answered(self, answer: Answer) -> Literal["announcement", "timer"] | None:
         """Of what this is the result, if Home Assistant has asked for it."""
@@ -104,8 +121,16 @@ class Announced:
             log.info("not done for Home Assistant: %s", answer.code or answer.message)
         if not timer:
             return "announcement"
-        kept = answer.data.get("timers")
-        known = self._timers.get(timer)
-        if known is not None and isinstance(kept, tuple) and len(kept) == 1:
-            known.ours = str(kept[0]["timer"])
+        self._kept(answer)
         return "timer"
+
+    def _kept(self, answer: Answer) -> None:
+        kept = answer.data.get("timers")
+        ours = str(kept[0]["timer"]) if isinstance(kept, tuple) and len(kept) == 1 else ""
+        with self._lock:
+            timer = self._asked.pop(answer.id, None)
+            if timer is None:
+                return
+            timer.ours, over = ours, timer.over
+        if over:
+            self._cancel(ours)

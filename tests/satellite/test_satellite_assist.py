@@ -326,6 +326,15 @@ def test_a_timer_of_home_assistants_is_kept_here() -> None:
     assert not r.sent()
 
 
+def test_a_timer_that_is_cancelled_before_it_is_kept_is_ended_once_it_is() -> None:
+    r = Rig()
+    for change, seconds in (("started", 60), ("updated", 70), ("cancelled", 0)):
+        r.assist.satellite(Timer(change, "a", "tea", seconds))  # type: ignore[arg-type]
+    assert timers(r) == [("timer_set", {"seconds": each, "name": "tea"}) for each in (60, 70)]
+    assert timers(r) == [("cancel", {"timer": "ours 100.0"})] * 2
+    assert timers(r) == []
+
+
 def test_no_more_timers_are_remembered_than_there_can_be() -> None:
     r = Rig()
     for number in range(200):
