@@ -175,8 +175,9 @@ def test_a_second_question_needs_no_wake_word_and_the_agents_echo_is_none(life: 
         third = life.wait("turn", lambda data: data["turn"] == first["turn"] + 2)
         assert (third["outcome"], third["transcript"]) == ("silence", "")
         life.wait("state", lambda phase: phase == "idle")
-        answered = ["listening", "thinking", "speaking"]
-        assert [phase for _, phase in life.heard("state")] == [*answered, *answered, "listening", "idle"]
+        # A busy machine publishes the newest state alone: it may have thought too shortly to be seen.
+        phases = [phase for _, phase in life.heard("state") if phase != "thinking"]
+        assert phases == ["listening", "speaking"] * 2 + ["listening", "idle"]
         assert life.heard("event/error") == []
     finally:
         life.room.set_echo(None)
