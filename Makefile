@@ -5,7 +5,7 @@ SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench nightly test-deploy test-arm64 systems test-alsa test-home-assistant bundle install docs lock clean
+.PHONY: help setup demo test check bench nightly test-deploy test-arm64 test-alsa test-home-assistant bundle install docs lock clean
 
 PYTHON ?= python3
 VENV := .venv
@@ -49,9 +49,6 @@ test-deploy: setup $(VENV)/.systems $(DEPLOY)/.ready ## ansible-lint; service an
 
 test-arm64: setup $(VENV)/.systems ## the locked set on emulated arm64 systems (root)
 	$(BIN)/python -m pytest -m arm64 tests/arm64 $(ARGS)
-
-systems: setup $(VENV)/.systems ## the systems that test-deploy and test-arm64 need, made beforehand (root)
-	$(BIN)/python tests/machines/prepare.py
 
 test-alsa: setup $(VENV)/.guest ## sound devices of a real kernel, in a virtual machine (root)
 	$(BIN)/python -m pytest -m alsa tests/alsa_guest $(ARGS)

@@ -11,8 +11,7 @@ import pytest
 
 RUN = Path(__file__).parents[1] / ".ci" / "run"
 MAKEFILE = f"""\
-check setup: ; true
-systems: ; @echo made beforehand; false
+check: ; true
 test-arm64: ; false
 %: ; {sys.executable} -m pytest -ra -p no:cacheprovider $@.py $(ARGS)
 """
@@ -57,7 +56,6 @@ def test_each_system_that_was_skipped_is_named_at_the_end(tmp_path: Path) -> Non
         ["1", "make test-arm64: no root"],
     ]
     assert "make test-arm64 proved nothing: every test was skipped" in loud
-    assert "made beforehand" in done.stdout, "what could not be made stops nothing, and is said"
 
 
 def test_it_is_quiet_where_nothing_was_skipped_and_ends_where_something_fails(tmp_path: Path) -> None:
