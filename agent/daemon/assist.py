@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import assert_never
 
 from agent.audio.pcm import Samples
 from agent.clock import Clock
@@ -34,7 +35,7 @@ from agent.satellite.happenings import End, Failed, Play, Says, Serving, Timer, 
 from agent.satellite.host import Told
 from agent.satellite.satellite import Satellite
 
-PROFILE = "home_assistant"  # who answered, in the receipt
+PROFILE = "home_assistant"  # who has understood and answered, in the receipt
 DONE = "OK."  # where Home Assistant has done it, and would only give a sound
 
 log = logging.getLogger(__name__)
@@ -173,15 +174,15 @@ class Assist:
             case Serving(on=on):
                 text, code = ("is there", "satellite.serving") if on else ("is away", "satellite.away")
                 log.info("Home Assistant %s", text, extra={"code": code})
-            case _:
-                pass  # what only lights would show
+            case unknown:
+                assert_never(unknown)
 
     def _understood(self, told: Understood) -> None:
         counts, word = self._offered.understood(told.turn)
         if counts:
             heard = told.text.strip()  # Whisper begins with a space
             text = without_wake(heard, word) if word else heard
-            self._emit(Final(self._clock(), told.turn, text, elsewhere=True))
+            self._emit(Final(self._clock(), told.turn, text, elsewhere=PROFILE))
 
     def _failed(self, told: Failed) -> None:
         lost = self._offered.lost(told.turn)

@@ -18,7 +18,6 @@ from agent.requests import shown
 
 STAGES = ("endpoint", "asr_final", "llm_first_token", "first_clause", "tts_first", "audible")
 OPEN_TURNS = 4
-ELSEWHERE = "home_assistant"  # who has understood what was not understood on this device
 
 
 @dataclass(slots=True)
@@ -28,7 +27,7 @@ class _Marks:
     zero: float | None = None
     wake_ms: int | None = None
     word: str | None = None
-    elsewhere: bool = False  # is where it was understood
+    elsewhere: str = ""  # who has understood it, where that is not this device
     asked_llm: bool = False
     profile: str = ""  # that answered
     heard: str = ""
@@ -112,7 +111,7 @@ class Receipts:
         all_engines = self._engines.get(ended.persona) or self._engines.get("", {})
         engines = {part: name for part, name in all_engines.items() if part != "llm" or marks.asked_llm}
         if marks.elsewhere:
-            engines["asr"] = ELSEWHERE
+            engines["asr"] = marks.elsewhere
         if marks.profile:
             engines["llm"] = marks.profile
         texts = {"transcript": ended.transcript, "reply": ended.reply, "heard": marks.heard}

@@ -122,7 +122,7 @@ def _understood(state: State, final: Final) -> Step:
     if not text.strip():
         return _unasked(state, now)
     told = replace(state, talk=replace(state.talk, asked=text))
-    asked, commands = ask(told, now, final.at.wall, text, final.intent, final.elsewhere)
+    asked, commands = ask(told, now, final.at.wall, text, final.intent, bool(final.elsewhere))
     return asked, (ShowTranscript(state.turn, text, final=True), *commands)
 
 

@@ -79,14 +79,14 @@ class SpeechResumed:
 class Final:
     """What was said; "" if nothing intelligible. `intent` is attached by the inbox driver.
 
-    `elsewhere`: who has understood it is not on this device, and is about to answer it, too.
+    `elsewhere`: who has understood it where that is not this device, and is about to answer it, too; else "".
     """
 
     at: Instant
     turn: Turn
     text: str
     intent: Intent | None = None
-    elsewhere: bool = False
+    elsewhere: str = ""
 
 
 @dataclass(frozen=True, slots=True)

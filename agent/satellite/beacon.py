@@ -149,7 +149,7 @@ async def announced(name: str, place: Place) -> AsyncIterator[None]:
     OSError, RuntimeError.
 
     The host has a name of its own, too: `kitchen.local` is Avahi's, which would take ours for another machine's. Where
-    it was the service's name (the library's default), zeroconf 0.154 found it by one attempt of two.
+    it is the service's name (the library's default), zeroconf 0.154 as the one who asks does not always find it.
     """
     from zeroconf import ServiceInfo
     from zeroconf.asyncio import AsyncZeroconf

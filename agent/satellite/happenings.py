@@ -27,10 +27,9 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Woke:
-    """A turn began: `word` is its wake word, "" where a button began it."""
+    """A turn began."""
 
     turn: Turn
-    word: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,14 +93,6 @@ class Serving:
 
 
 @dataclass(frozen=True, slots=True)
-class Voice:
-    """Home Assistant hears that the user speaks, or has finished."""
-
-    turn: Turn
-    on: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Understood:
     """What was said. No more sound of this turn is wanted."""
 
@@ -134,13 +125,6 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Done:
-    """The turn's reply was heard."""
-
-    turn: Turn
-
-
-@dataclass(frozen=True, slots=True)
 class Failed:
     """The turn got no reply, or not all of it."""
 
@@ -160,4 +144,4 @@ class Timer:
     active: bool = True
 
 
-Action = Send | HangUp | Serving | Voice | Understood | Says | Play | End | Done | Failed | Timer
+Action = Send | HangUp | Serving | Understood | Says | Play | End | Failed | Timer

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from agent.satellite.happenings import Done, End, Failed, Play, Says, Serving, Timer, Understood, Voice
+from agent.satellite.happenings import End, Failed, Play, Says, Serving, Timer, Understood
 
-Told = Serving | Voice | Understood | Says | Play | End | Done | Failed | Timer
+Told = Serving | Understood | Says | Play | End | Failed | Timer
 
 
 class Host(Protocol):
     def satellite(self, told: Told) -> None:
-        """Something that is to be done on this device. For each turn that was begun with `Satellite.woke` and not
-        dropped, one `Done` or `Failed` comes last."""
+        """Something that is to be done on this device. A turn that `Satellite.woke` has begun fails once at most."""
         ...

@@ -91,8 +91,8 @@ class Satellite:
         """Whether turns may be given to Home Assistant."""
         return self._serving
 
-    def woke(self, turn: Turn, word: str = "") -> None:
-        self._put(Woke(turn, word))
+    def woke(self, turn: Turn) -> None:
+        self._put(Woke(turn))
 
     def heard(self, turn: Turn, pcm: bytes) -> None:
         self._put(Heard(turn, pcm))

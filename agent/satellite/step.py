@@ -5,7 +5,7 @@ do it:
 
     Home Assistant                             the satellite
     run-satellite                              (pipelines may be run; pause-satellite ends that)
-                                               detection, run-pipeline (asr to tts), audio-chunk …
+                                               run-pipeline (asr to tts), audio-chunk …
     transcribe, voice-started, voice-stopped   audio-stop, where this device heard the end first
     transcript                                 (no more sound)
     synthesize, audio-start … audio-stop       (is played)
@@ -36,7 +36,6 @@ from typing import assert_never
 from agent.events import Turn
 from agent.satellite.happenings import (
     Action,
-    Done,
     Dropped,
     End,
     Ended,
@@ -54,7 +53,6 @@ from agent.satellite.happenings import (
     Send,
     Serving,
     Understood,
-    Voice,
     Woke,
 )
 from agent.satellite.state import LONGEST_S, Coming, State, Talk
@@ -70,8 +68,7 @@ LONGEST_TEXT = 4000
 
 NOTHING_SAID = frozenset({"stt-no-text-recognized", "duplicate_wake_up_detected"})
 
-PIPELINE = {"start_stage": "asr", "end_stage": "tts", "restart_on_end": False}
-NEVER_MIND = Message("run-pipeline", PIPELINE)
+PIPELINE = Message("run-pipeline", {"start_stage": "asr", "end_stage": "tts", "restart_on_end": False})
 STOP, PLAYED, PING = Message("audio-stop"), Message("played"), Message("ping")
 INSTEAD = "Home Assistant has given it up for an announcement"
 
@@ -90,8 +87,8 @@ def _moved(state: State, happening: Happening, now: float) -> Step:
     match happening:
         case Said(message):
             return _said(replace(state, ponged_at=now), message, now)
-        case Woke(turn, word):
-            return _woke(state, turn, word, now)
+        case Woke(turn):
+            return _woke(state, turn, now)
         case Heard(turn, pcm):
             talk = state.talk
             streams = talk is not None and talk.turn == turn and talk.streaming
@@ -128,14 +125,11 @@ def _sent(state: State, now: float, *messages: Message) -> Step:
     return (replace(state, held=(*state.held, *sends)), ()) if waits else (state, sends)
 
 
-def _woke(state: State, turn: Turn, word: str, now: float) -> Step:
+def _woke(state: State, turn: Turn, now: float) -> Step:
     if not state.serving:
         return state, (Failed(turn, "Home Assistant is not there"),)
     state, before = _never_mind(state, now)
-    said = [Message("run-pipeline", {**PIPELINE, "wake_word_name": word} if word else PIPELINE)]
-    if word:
-        said.insert(0, Message("detection", {"name": word}))
-    state, actions = _sent(replace(state, talk=Talk(turn, now + LISTEN_S)), now, *said)
+    state, actions = _sent(replace(state, talk=Talk(turn, now + LISTEN_S)), now, PIPELINE)
     return state, (*before, *actions)
 
 
@@ -148,7 +142,7 @@ def _never_mind(state: State, now: float) -> Step:
     if talk is None or talk.worded or talk.sounding:
         return state, actions  # there is nothing left to be obeyed
     state = replace(state, ending_until=now + ENDING_S, stray_until=now + ENDING_S)
-    return state, (*actions, Send(NEVER_MIND), Send(STOP))
+    return state, (*actions, Send(PIPELINE), Send(STOP))
 
 
 def _dropped(state: State, now: float) -> Step:
@@ -168,8 +162,7 @@ def _played(state: State, owner: Owner, now: float) -> Step:
         return state, (Send(PLAYED),)
     if state.talk is None or state.talk.turn != owner:
         return state, ()
-    state, actions = _dropped(state, now)
-    return state, (*actions, Done(owner))
+    return _dropped(state, now)
 
 
 def _gone(state: State) -> Step:
@@ -230,8 +223,6 @@ def _paused(state: State, now: float) -> Step:
 def _of_turn(state: State, talk: Talk, message: Message, now: float) -> Step:
     text = message.text()[:LONGEST_TEXT]
     match message.type:
-        case "voice-started" | "voice-stopped":
-            return state, (Voice(talk.turn, message.type == "voice-started"),)
         case "transcript":
             return _told(state, replace(talk, understood=True), now), (Understood(talk.turn, text),)
         case "synthesize":

@@ -84,7 +84,7 @@ def test_a_sentence_from_outside_goes_the_same_way() -> None:
 def test_what_is_answered_elsewhere_is_not_done_here_as_well(intent: Intent | None) -> None:
     script = Script()
     script.wake()
-    commands = script.play(Final(script.at, 1, "as it was heard there", intent, elsewhere=True))
+    commands = script.play(Final(script.at, 1, "as it was heard there", intent, elsewhere="home_assistant"))
     quiet = intent is not None and intent.name == "stop"
     assert has(AskLlm, commands) != quiet
     if not quiet:
@@ -94,6 +94,6 @@ def test_what_is_answered_elsewhere_is_not_done_here_as_well(intent: Intent | No
 def test_where_nobody_answers_elsewhere_the_local_command_is_left() -> None:
     script = Script()
     script.wake()
-    script.play(Final(script.at, 1, "what time is it", Intent("time"), elsewhere=True))
+    script.play(Final(script.at, 1, "what time is it", Intent("time"), elsewhere="home_assistant"))
     commands = script.play(LlmFailed(script.at, 1, "home_assistant", "gone"))
     assert only(Speak, commands).text == "It's 3:45 PM."

@@ -14,7 +14,7 @@ from agent.config import Config, WyomingSection
 from agent.daemon.assist import PROFILE, Assist
 from agent.events import AsrFailed, Event, Final, Instant, LlmFailed, Partial, ReplyDelta, ReplyDone, Requested
 from agent.requests import Clip, SayRequest, TimerRequest
-from agent.satellite.happenings import Done, End, Failed, Play, Says, Serving, Timer, Understood, Voice
+from agent.satellite.happenings import End, Failed, Play, Says, Serving, Timer, Understood
 
 PCM = np.arange(160, dtype=np.int16)
 GONE = "Home Assistant is gone"
@@ -72,16 +72,15 @@ def test_a_turn_of_home_assistants() -> None:
     r.heard()
     (partial,) = r.said()
     assert isinstance(partial, Partial), "our own text is not wanted yet"
-    r.assist.satellite(Voice(1, False))
     r.assist.satellite(Understood(1, "what time is it"))
     (final,) = r.said()
-    assert final == Final(final.at, 1, "what time is it", elsewhere=True)
+    assert final == Final(final.at, 1, "what time is it", elsewhere=PROFILE)
     assert r.assist.takes(AskLlm(1, "what time is it"))
     r.assist.satellite(Says(1, "Noon."))
     delta, done = r.said()
     assert delta == ReplyDelta(delta.at, 1, "Noon.", profile=PROFILE)
     assert isinstance(done, ReplyDone)
-    for told in (Play(1, 22_050, bytes(320)), End(1), Done(1), Failed(1, "late")):
+    for told in (Play(1, 22_050, bytes(320)), End(1), Failed(1, "late")):
         r.assist.satellite(told)
     assert not r.said()
     r.assist.over(1)

@@ -8,7 +8,6 @@ from hypothesis import strategies as st
 
 from agent.satellite.happenings import (
     Action,
-    Done,
     Dropped,
     End,
     Ended,
@@ -26,7 +25,6 @@ from agent.satellite.happenings import (
     Serving,
     Timer,
     Understood,
-    Voice,
     Woke,
 )
 from agent.satellite.state import LONGEST_S, State
@@ -35,7 +33,6 @@ from agent.satellite.step import (
     ENDED_S,
     ENDING_S,
     LISTEN_S,
-    NEVER_MIND,
     PING_S,
     PONG_S,
     deadline,
@@ -46,9 +43,7 @@ from agent.wyoming.sound import shape, sound
 
 PCM = bytes(320)
 RUN, PAUSE = Said(Message("run-satellite")), Said(Message("pause-satellite"))
-PIPELINE = Message(
-    "run-pipeline", {"start_stage": "asr", "end_stage": "tts", "restart_on_end": False, "wake_word_name": "hey_jarvis"}
-)
+PIPELINE = Message("run-pipeline", {"start_stage": "asr", "end_stage": "tts", "restart_on_end": False})
 
 
 def said(type: str, **data: object) -> Said:
@@ -75,31 +70,23 @@ class Story:
 def test_a_turn_from_its_wake_word_to_its_reply() -> None:
     play = Story()
     assert play.do(RUN) == [Serving(True)]
-    assert play.do(Woke(7, "hey_jarvis")) == [Send(Message("detection", {"name": "hey_jarvis"})), Send(PIPELINE)]
+    assert play.do(Woke(7)) == [Send(PIPELINE)]
     assert play.do(said("transcribe", language="en")) == []
     assert play.do(Heard(7, PCM)) == [Send(sound(16_000, PCM))]
-    assert play.do(said("voice-started", timestamp=1)) == [Voice(7, True)]
-    assert play.do(said("voice-stopped", timestamp=2)) == [Voice(7, False)]
+    assert play.do(said("voice-started", timestamp=1)) == []
     assert play.do(said("transcript", text="what time is it")) == [Understood(7, "what time is it")]
     assert play.do(Heard(7, PCM)) == []
     assert play.do(said("synthesize", text="Noon.")) == [Says(7, "Noon.")]
     assert play.do(START) == []
     assert play.do(CHUNK) == [Play(7, 22_050, PCM)]
     assert play.do(END) == [End(7)]
-    assert play.do(Played(7)) == [Send(Message("played")), Done(7)]
+    assert play.do(Played(7)) == [Send(Message("played"))]
     assert play.state.talk is None
     assert play.state.serving
 
 
-def test_a_button_begins_a_turn_without_a_wake_word() -> None:
-    (sent,) = Story(RUN).do(Woke(1, ""))
-    assert isinstance(sent, Send)
-    assert sent.message.type == "run-pipeline"
-    assert "wake_word_name" not in sent.message.data
-
-
 def test_this_device_hears_the_end_first() -> None:
-    play = Story(RUN, Woke(1, "x"))
+    play = Story(RUN, Woke(1))
     assert play.do(Ended(1)) == [Send(Message("audio-stop"))]
     assert play.do(Ended(1)) == []
     assert play.do(Heard(1, PCM)) == []
@@ -117,7 +104,7 @@ INSTEAD = Failed(1, "Home Assistant has given it up for an announcement")
 
 def test_an_announcement_ends_a_turn_that_is_not_understood() -> None:
     for before in ((), (Ended(1),)):
-        play = Story(RUN, Woke(1, "x"), *before)
+        play = Story(RUN, Woke(1), *before)
         assert play.do(START) == [INSTEAD]
         assert [play.do(each) for each in (CHUNK, END)] == [[Play(None, 22_050, PCM)], [End(None)]]
         assert play.do(Heard(1, PCM)) == []
@@ -125,7 +112,7 @@ def test_an_announcement_ends_a_turn_that_is_not_understood() -> None:
 
 
 def test_an_announcement_ends_a_turn_whose_reply_has_no_text() -> None:
-    play = Story(RUN, Woke(1, "x"), said("transcript", text="yes"))
+    play = Story(RUN, Woke(1), said("transcript", text="yes"))
     assert [play.do(each) for each in (START, CHUNK)] == [[], [Play(1, 22_050, PCM)]]
     assert play.do(END) == [End(None), INSTEAD]
     assert play.do(Played(None)) == [Send(Message("played"))]
@@ -133,30 +120,30 @@ def test_an_announcement_ends_a_turn_whose_reply_has_no_text() -> None:
 
 
 def test_a_reply_that_is_spoken_before_it_is_written() -> None:
-    play = Story(RUN, Woke(1, "x"), said("transcript", text="yes"), START, CHUNK)
+    play = Story(RUN, Woke(1), said("transcript", text="yes"), START, CHUNK)
     assert play.do(said("synthesize", text="Noon.")) == [Says(1, "Noon.")]
     assert [play.do(each) for each in (CHUNK, END)] == [[Play(1, 22_050, PCM)], [End(1)]]
 
 
 def test_what_is_obeyed_already_needs_no_pipeline_to_end_it() -> None:
-    play = Story(RUN, Woke(1, "x"), said("transcript", text="a"), said("synthesize", text="Done."))
-    assert [type(each) for each in play.do(Woke(2, "x"))] == [Send, Send], "the next turn, at once"
+    play = Story(RUN, Woke(1), said("transcript", text="a"), said("synthesize", text="Done."))
+    assert play.do(Woke(2)) == [Send(PIPELINE)], "the next turn, at once"
     assert [play.do(each, ENDING_S) for each in (START, CHUNK, END)] == [[], [], [Send(Message("played"))]]
 
 
 def test_an_announcement_behind_a_reply_that_is_still_heard() -> None:
-    play = Story(RUN, Woke(1, "x"), said("transcript", text="yes"), START, CHUNK, END, START)
+    play = Story(RUN, Woke(1), said("transcript", text="yes"), START, CHUNK, END, START)
     assert play.do(CHUNK) == [Play(None, 22_050, PCM)]
 
 
 def test_nobody_is_there() -> None:
-    assert Story().do(Woke(1, "x")) == [Failed(1, "Home Assistant is not there")]
-    assert Story(RUN, PAUSE).do(Woke(1, "x")) == [Failed(1, "Home Assistant is not there")]
+    assert Story().do(Woke(1)) == [Failed(1, "Home Assistant is not there")]
+    assert Story(RUN, PAUSE).do(Woke(1)) == [Failed(1, "Home Assistant is not there")]
 
 
 def test_a_newer_turn_takes_the_place_of_an_older_one() -> None:
-    play = Story(RUN, Woke(1, "x"), said("transcript", text="a"), START, CHUNK)
-    assert [type(each) for each in play.do(Woke(2, "x"))] == [Send, Send]
+    play = Story(RUN, Woke(1), said("transcript", text="a"), START, CHUNK)
+    assert play.do(Woke(2)) == [Send(PIPELINE)]
     assert play.do(CHUNK) == [], "the old reply's rest"
     assert play.do(END) == [Send(Message("played"))]
     assert play.do(Played(1)) == []
@@ -166,36 +153,36 @@ def test_a_newer_turn_takes_the_place_of_an_older_one() -> None:
 
 
 def test_a_turn_that_is_dropped_says_that_nothing_more_comes() -> None:
-    play = Story(RUN, Woke(1, "x"))
+    play = Story(RUN, Woke(1))
     assert play.do(Dropped(0)) == []
-    assert play.do(Dropped(1)) == [Send(NEVER_MIND), Send(Message("audio-stop"))]
+    assert play.do(Dropped(1)) == [Send(PIPELINE), Send(Message("audio-stop"))]
     assert play.do(Heard(1, PCM)) == []
     assert play.do(said("transcript", text="late")) == []
     assert play.do(said("error", text="late")) == []
 
 
 def test_the_reply_of_a_turn_that_was_dropped_is_no_announcement() -> None:
-    play = Story(RUN, Woke(1, "x"), said("transcript", text="a"), Dropped(1))
+    play = Story(RUN, Woke(1), said("transcript", text="a"), Dropped(1))
     assert [play.do(each) for each in (START, CHUNK, END)] == [[], [], [Send(Message("played"))]]
     play.do(START)
     assert play.do(CHUNK) == [Play(None, 22_050, PCM)], "the next one is"
 
 
 def test_a_reply_that_was_heard_before_its_sound_was_here() -> None:
-    play = Story(RUN, Woke(1, "x"), said("transcript", text="a"), said("synthesize", text="Noon."))
-    assert play.do(Played(1)) == [Done(1)]
+    play = Story(RUN, Woke(1), said("transcript", text="a"), said("synthesize", text="Noon."))
+    assert play.do(Played(1)) == []
     assert [play.do(each) for each in (START, CHUNK, END)] == [[], [], [Send(Message("played"))]]
 
 
 def test_no_reply_comes_behind_an_error() -> None:
-    play = Story(RUN, Woke(1, "x"), said("transcript", text="a"), Dropped(1), said("error", text="late"))
+    play = Story(RUN, Woke(1), said("transcript", text="a"), Dropped(1), said("error", text="late"))
     play.do(said("error", text="no text"), ENDED_S)
     play.do(START)
     assert play.do(CHUNK) == [Play(None, 22_050, PCM)]
 
 
 def test_nothing_was_said() -> None:
-    play = Story(RUN, Woke(1, "x"))
+    play = Story(RUN, Woke(1))
     nothing = said("error", text="No text recognized", code="stt-no-text-recognized")
     assert play.do(nothing)[-2:] == [Understood(1, ""), Failed(1, "No text recognized")]
 
@@ -211,18 +198,18 @@ def test_nothing_was_said() -> None:
     ],
 )
 def test_a_turn_without_a_reply(message: Happening, reason: str) -> None:
-    play = Story(RUN, Woke(1, "x"), said("transcript", text="a"))
+    play = Story(RUN, Woke(1), said("transcript", text="a"))
     assert play.do(message)[-1] == Failed(1, reason)
     assert play.state.talk is None
 
 
-NEW = [Send(NEVER_MIND)]  # the same, but that sound follows
+NEW = [Send(PIPELINE)]  # the same, but that sound follows
 
 
 @pytest.mark.parametrize("end", [said("error", code="stt-no-text-recognized"), Passed()])
 def test_a_newer_turn_waits_until_the_pipeline_before_has_ended(end: Happening) -> None:
-    play = Story(RUN, Woke(1, "x"), Heard(1, PCM))
-    assert play.do(Woke(2, "")) == [Send(NEVER_MIND), Send(Message("audio-stop"))]
+    play = Story(RUN, Woke(1), Heard(1, PCM))
+    assert play.do(Woke(2)) == [Send(PIPELINE), Send(Message("audio-stop"))]
     assert [play.do(each) for each in (said("transcript", text="you"), Heard(2, PCM), Heard(2, PCM))] == [[], [], []]
     if end != Passed():
         assert play.do(end) == []
@@ -239,28 +226,28 @@ def test_a_newer_turn_waits_until_the_pipeline_before_has_ended(end: Happening) 
 
 
 def test_a_turn_that_was_held_back_may_end_before_it_is_sent() -> None:
-    play = Story(RUN, Woke(1, "x"), Heard(1, PCM), Woke(2, ""), Heard(2, PCM), Ended(2))
+    play = Story(RUN, Woke(1), Heard(1, PCM), Woke(2), Heard(2, PCM), Ended(2))
     assert play.do(Passed(), ENDING_S) == [*NEW, Send(sound(16_000, PCM)), Send(Message("audio-stop"))]
-    play = Story(RUN, Woke(1, "x"), Heard(1, PCM), Woke(2, ""), Heard(2, PCM))
+    play = Story(RUN, Woke(1), Heard(1, PCM), Woke(2), Heard(2, PCM))
     assert play.do(Dropped(2)) == []
     assert play.do(Passed(), ENDING_S) == []
-    assert play.do(Woke(3, "")) == NEW
+    assert play.do(Woke(3)) == NEW
 
 
 def test_a_reply_that_breaks_off_is_complete_as_far_as_it_goes() -> None:
-    play = Story(RUN, Woke(1, "x"), said("transcript", text="a"), START, CHUNK)
+    play = Story(RUN, Woke(1), said("transcript", text="a"), START, CHUNK)
     assert play.do(Gone()) == [Serving(False), End(1), Failed(1, "Home Assistant is gone")]
     assert play.state == State()
 
 
 def test_deadlines() -> None:
-    play = Story(RUN, Woke(1, "x"))
+    play = Story(RUN, Woke(1))
     assert deadline(play.state) == play.now + LISTEN_S
     late = Failed(1, "Home Assistant did not answer in time")
-    never_mind = [Send(NEVER_MIND), Send(Message("audio-stop"))]
+    never_mind = [Send(PIPELINE), Send(Message("audio-stop"))]
     assert play.do(Passed(), LISTEN_S) == [*never_mind, late]
     play.do(Passed(), ENDING_S)
-    play.do(Woke(1, "x"))
+    play.do(Woke(1))
     play.do(Ended(1), 1.0)
     assert play.do(Passed(), ANSWER_S - 0.1) == []
     assert play.do(Passed(), 0.1) == [*never_mind, late]
@@ -329,18 +316,20 @@ def test_each_turn_has_one_end_at_most_and_deadlines_lead_to_rest(order: list[tu
         if happening == "wake":
             turn += 1
             open_turns = {turn}  # an older one is dropped by it
-            happening = Woke(turn, "x")
+            happening = Woke(turn)
         for action in play.do(happening, after_s):  # type: ignore[arg-type]
             match action:
-                case Done(ended) | Failed(ended, _):
+                case Failed(ended, _):
                     assert ended in open_turns
                     open_turns.remove(ended)
-                case Play(int(of)) | Understood(of) | Says(of) | Voice(of):
+                case Play(int(of)) | Understood(of) | Says(of):
                     assert of in open_turns
                 case _:
                     pass
         if isinstance(happening, Dropped):
             open_turns.discard(happening.turn)
+        if isinstance(happening, Played):
+            open_turns.discard(happening.owner or 0)
     assert open_turns == ({play.state.talk.turn} if play.state.talk else set())
     for _ in range(10):
         if play.state.talk is None:
